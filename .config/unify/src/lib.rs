@@ -1,0 +1,1 @@
+//! Fixes the features of every dependency; holds no code.

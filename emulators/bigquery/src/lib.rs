@@ -1,0 +1,1 @@
+//! An emulator of BigQuery: catalog, storage and write streams apart from wire.

@@ -1,0 +1,39 @@
+//! Server traits and clients over the published message types (`googleapis-tonic-*`), without
+//! protoc and without .proto files. Invariant: everything that the emulators and the engine's
+//! connectors share over the wire is declared here, and nothing else is shared between them.
+
+#![expect(missing_docs, reason = "generated code and re-exported message types")]
+#![expect(unreachable_pub, reason = "generated code")]
+#![expect(clippy::unwrap_used, reason = "generated code")]
+
+/// `google.protobuf.Empty`, for which prost uses the unit type.
+pub type Empty = ();
+
+/// `google.pubsub.v1`.
+pub mod pubsub {
+    pub use googleapis_tonic_google_pubsub_v1::google::pubsub::v1::*;
+    include!(concat!(env!("OUT_DIR"), "/google.pubsub.v1.Publisher.rs"));
+    include!(concat!(env!("OUT_DIR"), "/google.pubsub.v1.Subscriber.rs"));
+    include!(concat!(env!("OUT_DIR"), "/google.pubsub.v1.SchemaService.rs"));
+}
+
+/// `google.storage.v2`, with the IAM messages that it uses.
+pub mod storage {
+    pub use googleapis_tonic_google_storage_v2::google::iam::v1 as iam;
+    pub use googleapis_tonic_google_storage_v2::google::storage::v2::*;
+    include!(concat!(env!("OUT_DIR"), "/google.storage.v2.Storage.rs"));
+}
+
+/// `google.cloud.bigquery.storage.v1`, with `google.rpc.Status`.
+pub mod bigquery {
+    pub use googleapis_tonic_google_cloud_bigquery_storage_v1::google::cloud::bigquery::storage::v1::*;
+    pub use googleapis_tonic_google_cloud_bigquery_storage_v1::google::rpc;
+    include!(concat!(env!("OUT_DIR"), "/google.cloud.bigquery.storage.v1.BigQueryRead.rs"));
+    include!(concat!(env!("OUT_DIR"), "/google.cloud.bigquery.storage.v1.BigQueryWrite.rs"));
+}
+
+/// `google.cloud.aiplatform.v1`: the prediction service alone.
+pub mod vertex {
+    pub use googleapis_tonic_google_cloud_aiplatform_v1::google::cloud::aiplatform::v1::*;
+    include!(concat!(env!("OUT_DIR"), "/google.cloud.aiplatform.v1.PredictionService.rs"));
+}

@@ -1,0 +1,1 @@
+//! An emulator of Pub/Sub: broker apart from wire.

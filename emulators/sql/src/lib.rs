@@ -1,0 +1,1 @@
+//! GoogleSQL: lexer, parser, analyzer and resolved tree; knows no server.

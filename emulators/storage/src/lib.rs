@@ -1,0 +1,1 @@
+//! An emulator of Cloud Storage: broker apart from wire.

@@ -1,0 +1,1 @@
+//! All emulators in one process.

@@ -1,0 +1,1 @@
+//! Events, rows, rejects, ids and times of the pipeline: no I/O, no clock, no runtime.

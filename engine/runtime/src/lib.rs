@@ -1,0 +1,1 @@
+//! Checkpoints, epochs, acks, backpressure and drain; knows no cloud and no UI.

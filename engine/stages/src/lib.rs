@@ -1,0 +1,1 @@
+//! The pipeline's stages: pure, synchronous functions and keyed state.

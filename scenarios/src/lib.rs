@@ -1,0 +1,1 @@
+//! windtunnel: a wind tunnel for GCP data pipelines.

@@ -1,0 +1,1 @@
+//! Seeded devices, visitors, arrivals, disorder and the ledger; does not know the engine.
