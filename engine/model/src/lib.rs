@@ -1,1 +1,18 @@
-//! Events, rows, rejects, ids and times of the pipeline: no I/O, no clock, no runtime.
+//! What flows through the pipeline: messages, events in a batch arena, window rows, rejects, ids and
+//! times, and the schemas of the tables they end in. It does no I/O, reads no clock and knows no
+//! async runtime: time and identity always come in from outside.
+
+mod batch;
+mod id;
+mod message;
+mod reject;
+pub mod schema;
+mod time;
+mod window;
+
+pub use batch::{Event, EventBatch, Score, Span};
+pub use id::{AckId, EventKey};
+pub use message::{ATTRIBUTE_PUBLISH_ID, ATTRIBUTE_SOURCE_MESSAGE_ID, Message, Origin};
+pub use reject::{Reject, RejectReason, Stage};
+pub use time::{EventTime, ProcessingTime, TimeError};
+pub use window::{Aggregate, WindowRow};

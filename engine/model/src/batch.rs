@@ -1,0 +1,108 @@
+//! A batch of decoded events. Texts lie in one arena that the events point into, so an event costs
+//! no allocation of its own and a batch moves between stages and threads as a whole.
+
+use crate::{EventKey, EventTime, Message};
+
+/// A text in its batch's arena.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Span {
+    start: u32,
+    length: u32,
+}
+
+/// What the model said of an event.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Score {
+    /// Predictions are switched off.
+    #[default]
+    Absent,
+    /// The model's score, 0 to 1.
+    Value(f64),
+    /// The model could not be asked; a backfill may score the row later.
+    Degraded,
+}
+
+/// One decoded event; its texts are read through the batch that holds it.
+#[derive(Debug, Clone, Copy)]
+pub struct Event {
+    /// What dedup knows the event by.
+    pub key: EventKey,
+    /// Index into [`EventBatch::messages`] of the message that it came in.
+    pub message: u32,
+    /// Unique id.
+    pub event_id: Span,
+    /// When it happened.
+    pub event_time: EventTime,
+    /// click, view, purchase, telemetry, …
+    pub event_type: Span,
+    /// The device that made it.
+    pub device_id: Span,
+    /// The user, where there is one.
+    pub user_id: Option<Span>,
+    /// `properties.page_url`.
+    pub page_url: Option<Span>,
+    /// `properties.referrer`.
+    pub referrer: Option<Span>,
+    /// `properties.value`.
+    pub value: Option<f64>,
+    /// `properties.temperature`, in degrees Celsius.
+    pub temperature: Option<f64>,
+    /// `properties.humidity`, in percent.
+    pub humidity: Option<f64>,
+    /// `properties.battery`, in percent.
+    pub battery: Option<f64>,
+    /// When the preprocessing function handled it, derived from the raw message's publish time.
+    pub processed_time: Option<EventTime>,
+    /// The model's word.
+    pub score: Score,
+}
+
+/// Events of one micro-batch with the messages that they came in.
+#[derive(Debug, Default)]
+pub struct EventBatch {
+    arena: String,
+    /// The events, in the order of their messages.
+    pub events: Vec<Event>,
+    /// The messages of the batch, those of rejected events and duplicates included.
+    pub messages: Vec<Message>,
+    /// The version of the model that scored the batch, empty before that.
+    pub model_version: String,
+}
+
+impl EventBatch {
+    /// A batch for these messages, with no events yet.
+    #[must_use]
+    pub fn for_messages(messages: Vec<Message>) -> Self {
+        let bytes = messages.iter().map(|message| message.data.len()).sum::<usize>();
+        Self {
+            arena: String::with_capacity(bytes / 2),
+            events: Vec::with_capacity(messages.len()),
+            messages,
+            model_version: String::new(),
+        }
+    }
+
+    /// Copies a text into the arena.
+    ///
+    /// # Panics
+    /// When the arena passes 4 GiB, which the limits on a batch's bytes keep from happening.
+    pub fn intern(&mut self, text: &str) -> Span {
+        let start = u32::try_from(self.arena.len()).expect("a batch is far below 4 GiB");
+        let length = u32::try_from(text.len()).expect("a batch is far below 4 GiB");
+        self.arena.push_str(text);
+        Span { start, length }
+    }
+
+    /// The text of a span of this batch.
+    #[must_use]
+    pub fn text(&self, span: Span) -> &str {
+        let start = span.start as usize;
+        &self.arena[start..start + span.length as usize]
+    }
+
+    /// The message that an event came in.
+    #[must_use]
+    pub fn message_of(&self, event: &Event) -> &Message {
+        &self.messages[event.message as usize]
+    }
+}

@@ -1,0 +1,91 @@
+//! A message as a source delivers it: opaque bytes, where they come from, and the handle for its
+//! acknowledgement. Invariant: a message's identity is the same on every redelivery.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::{AckId, EventTime};
+
+/// The attribute by which a publisher marks retries of one publish (Beam calls it the id label).
+pub const ATTRIBUTE_PUBLISH_ID: &str = "publish_id";
+
+/// The attribute in which the preprocessing function hands on the id of the raw message.
+pub const ATTRIBUTE_SOURCE_MESSAGE_ID: &str = "source_message_id";
+
+/// One delivered message.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// The handle for the acknowledgement.
+    pub ack: AckId,
+    /// The payload as it came.
+    pub data: Bytes,
+    /// The service's publish time, or the object's creation time.
+    pub publish_time: EventTime,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a message comes from.
+#[derive(Debug, Clone)]
+pub enum Origin {
+    /// A Pub/Sub message.
+    Pubsub {
+        /// The id that the service assigned.
+        message_id: String,
+        /// The publisher's attributes, in the order of their keys.
+        attributes: BTreeMap<String, String>,
+    },
+    /// A line of a file.
+    File {
+        /// `gs://bucket/name` or a path.
+        object: Arc<str>,
+        /// The object's generation, 0 for a path.
+        generation: i64,
+        /// The line's number, from 1.
+        line: u64,
+    },
+}
+
+impl Message {
+    /// The identity of the publish: the publisher's own id where it gives one, else the raw message's
+    /// id as the preprocessing function hands it on, else the message id; for a file its object,
+    /// generation and line.
+    #[must_use]
+    pub fn publish_identity(&self) -> String {
+        match &self.origin {
+            Origin::Pubsub { message_id, attributes } => attributes
+                .get(ATTRIBUTE_PUBLISH_ID)
+                .or_else(|| attributes.get(ATTRIBUTE_SOURCE_MESSAGE_ID))
+                .unwrap_or(message_id)
+                .clone(),
+            Origin::File { .. } => self.message_id(),
+        }
+    }
+
+    /// The service's id of this message; for a file `object#generation:line`.
+    #[must_use]
+    pub fn message_id(&self) -> String {
+        match &self.origin {
+            Origin::Pubsub { message_id, .. } => message_id.clone(),
+            Origin::File { object, generation, line } => format!("{object}#{generation}:{line}"),
+        }
+    }
+
+    /// Writes the event id that an event without one gets: derived from the message's identity, so
+    /// that it is the same on every retry.
+    pub fn write_derived_event_id(&self, out: &mut String) {
+        match &self.origin {
+            Origin::Pubsub { message_id, attributes } => {
+                let id = attributes.get(ATTRIBUTE_SOURCE_MESSAGE_ID).unwrap_or(message_id);
+                write!(out, "msg-{id}")
+            }
+            Origin::File { object, generation, line } => {
+                write!(out, "file-{object}-{generation}-{line}")
+            }
+        }
+        .expect("writing to a String cannot fail");
+    }
+}
