@@ -57,8 +57,9 @@ pub struct Event {
     pub score: Score,
 }
 
-/// Events of one micro-batch with the messages that they came in.
-#[derive(Debug, Default)]
+/// Events of one micro-batch with the messages that they came in. Cloning copies the arena: only the
+/// rare ways (a lost stream, refused rows) may do it.
+#[derive(Debug, Default, Clone)]
 pub struct EventBatch {
     arena: String,
     /// The events, in the order of their messages.

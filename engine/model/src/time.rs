@@ -87,11 +87,8 @@ impl EventTime {
         let seconds = rest / MICROS_PER_SECOND;
         let micros = rest % MICROS_PER_SECOND;
         let (hour, minute, second) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
-        write!(
-            out,
-            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z"
-        )
-        .expect("writing to a String cannot fail");
+        write!(out, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}Z")
+            .expect("writing to a String cannot fail");
     }
 }
 

@@ -1,1 +1,16 @@
-//! Checkpoints, epochs, acks, backpressure and drain; knows no cloud and no UI.
+//! Checkpoints, epochs, acknowledgements, backpressure and drain: what makes the stages a pipeline
+//! that loses nothing and doubles nothing. It knows no cloud and no UI. The coordinator is a pure
+//! state machine; the driver beside it is the only part that waits, spawns or reads a clock.
+//!
+//! Reading order: [`pipeline`] (the data's way), [`command`] (the border), [`coordinator`] (the
+//! protocol), [`checkpoint`] and [`store`] (what survives a crash), [`driver`] (production).
+
+pub mod checkpoint;
+pub mod clock;
+pub mod command;
+pub mod coordinator;
+pub mod driver;
+pub mod limits;
+pub mod metrics;
+pub mod pipeline;
+pub mod store;

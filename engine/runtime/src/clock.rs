@@ -1,0 +1,15 @@
+//! The only module of this crate that reads the wall clock.
+
+use windtunnel_model::ProcessingTime;
+
+/// Now, in microseconds since the Unix epoch.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is the one place that reads the wall clock")]
+pub fn now() -> ProcessingTime {
+    let since = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("the clock is set after 1970");
+    ProcessingTime(
+        i64::try_from(since.as_micros()).expect("the clock is set before the year 294247"),
+    )
+}

@@ -1,0 +1,561 @@
+//! The protocol that makes the pipeline exactly once (Beam's and Flink's BUFFERED way): rows are
+//! appended at explicit offsets and stay invisible, the epoch's checkpoint is written, only then are
+//! rows flushed and dead letters stored, and only then are messages acknowledged. A restart reads the
+//! last checkpoint, flushes to its offsets, writes its objects again and gives up every stream's tail;
+//! messages that come again meet the dedup index.
+//!
+//! The coordinator is a pure state machine: inputs and the time come in, commands go out. Invariants,
+//! checked in `debug` builds: no flush beyond a saved checkpoint, no ack before flush and objects.
+
+mod epoch;
+mod lane;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use prost::Message as _;
+use windtunnel_model::{
+    EventBatch, Message, ProcessingTime, Reject, RejectReason, Score, Stage, WindowRow,
+};
+use windtunnel_stages::decode::reject;
+use windtunnel_stages::dedup::DedupConfig;
+use windtunnel_stages::window::WindowConfig;
+
+use crate::checkpoint::{
+    Checkpoint, Record, RecordError, StreamRecord, delta_record, restore, snapshot_record,
+};
+use crate::command::{
+    AppendError, AppendId, Command, FatalError, Input, ObjectCommand, Rows, ScoreCommand, ScoreId,
+    ScoreOutcome, SinkCommand, Table,
+};
+use crate::limits::{EPOCH_MESSAGES_MAX, EPOCHS_IN_FLIGHT_MAX, SNAPSHOT_AFTER_DELTA_BYTES};
+use crate::metrics::Counters;
+use crate::pipeline::Pipeline;
+
+use epoch::{Epoch, State};
+use lane::{Ids, Lane};
+
+/// What a coordinator is set up with.
+#[derive(Debug, Clone)]
+pub struct CoordinatorConfig {
+    /// Names the job's objects; the same over all restarts of a job, another for every other job.
+    pub job: String,
+    /// Which of the job's shards this is.
+    pub shard: u32,
+    /// How long an epoch takes messages, in microseconds.
+    pub checkpoint_interval_micros: i64,
+    /// Whether events are scored.
+    pub predict: bool,
+    /// The dedup index.
+    pub dedup: DedupConfig,
+    /// The windows.
+    pub windows: WindowConfig,
+}
+
+/// Where a coordinator is in its life.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// Finishing what the last checkpoint promises.
+    Recovering,
+    /// At work.
+    Running,
+    /// No more messages are taken; what is under way is finished.
+    Draining,
+    /// Everything is visible and acknowledged.
+    Drained,
+}
+
+/// A stream with how far it is committed, saved in a checkpoint, and visible.
+#[derive(Debug)]
+struct StreamState {
+    name: Arc<str>,
+    saved: u64,
+    flushed: u64,
+    abandoned: bool,
+}
+
+#[derive(Debug)]
+struct Scoring {
+    id: ScoreId,
+    epoch: u64,
+    batch: Arc<EventBatch>,
+    answer: Option<(Vec<ScoreOutcome>, String)>,
+}
+
+/// One shard's protocol state.
+#[derive(Debug)]
+pub struct Coordinator {
+    config: CoordinatorConfig,
+    pipeline: Pipeline,
+    phase: Phase,
+    epochs: VecDeque<Epoch>,
+    next_epoch: u64,
+    scoring: VecDeque<Scoring>,
+    events: Lane,
+    windows: Lane,
+    streams: Vec<StreamState>,
+    /// Objects that are not known to be stored, with the epoch that made them.
+    objects: BTreeMap<Arc<str>, (u64, Bytes)>,
+    ids: Ids,
+    delta_bytes: u64,
+    /// Size of the last snapshot; none before the first, which must then be the next record.
+    snapshot_bytes: Option<u64>,
+    counters: Counters,
+}
+
+impl Coordinator {
+    /// A coordinator that goes on from a log of checkpoints (empty for a new job), and the commands
+    /// that finish what the last of them promises.
+    ///
+    /// # Errors
+    /// [`RecordError`] when the log cannot be read.
+    pub fn start(
+        config: CoordinatorConfig,
+        log: &[Bytes],
+    ) -> Result<(Self, Vec<Command>), RecordError> {
+        let (pipeline, last) = restore(config.dedup, config.windows, log)?;
+        let mut coordinator = Self {
+            config,
+            pipeline,
+            phase: Phase::Running,
+            epochs: VecDeque::new(),
+            next_epoch: last.as_ref().map_or(1, |record| record.epoch + 1),
+            scoring: VecDeque::new(),
+            events: Lane::new(Table::Events),
+            windows: Lane::new(Table::Windows),
+            streams: Vec::new(),
+            objects: BTreeMap::new(),
+            ids: Ids::default(),
+            delta_bytes: log.iter().skip(1).map(|bytes| bytes.len() as u64).sum(),
+            snapshot_bytes: log.first().map(|bytes| bytes.len() as u64),
+            counters: Counters::default(),
+        };
+        let mut commands = Vec::new();
+        if let Some(record) = last {
+            coordinator.recover(record, &mut commands);
+        }
+        Ok((coordinator, commands))
+    }
+
+    /// Where this coordinator is.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Whether the source may hand messages in: backpressure is the answer no.
+    #[must_use]
+    pub fn wants_messages(&self) -> bool {
+        self.phase == Phase::Running
+            && (self.epochs.len() < EPOCHS_IN_FLIGHT_MAX || self.open_epoch().is_some())
+    }
+
+    /// What was counted since the start.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let mut counters = self.counters.clone();
+        counters.watermark = self.pipeline.windows.watermark();
+        counters.dedup_keys = self.pipeline.dedup.len() as u64;
+        counters.dedup_forgotten_early = self.pipeline.dedup.forgotten_early();
+        counters.open_windows = self.pipeline.windows.open_entries() as u64;
+        counters
+    }
+
+    /// Takes one input in at an instant and adds the commands that follow from it.
+    ///
+    /// # Errors
+    /// [`FatalError`] when the job cannot go on; the process should end and be started again.
+    pub fn step(
+        &mut self,
+        input: Input,
+        now: ProcessingTime,
+        out: &mut Vec<Command>,
+    ) -> Result<(), FatalError> {
+        match input {
+            Input::Pulled(messages) => self.pulled(messages, now, out),
+            Input::StreamOpened { stream, result } => {
+                let name = result?;
+                self.events.opened(stream, &name, out);
+                self.windows.opened(stream, &name, out);
+            }
+            Input::Appended { append, result } => self.appended(append, result, now, out)?,
+            Input::Scored { score, outcomes, model_version } => {
+                self.scored(score, outcomes, model_version, out)?;
+            }
+            Input::CheckpointSaved { epoch, result } => {
+                result?;
+                self.saved(epoch, out);
+            }
+            Input::Flushed { name, result } => {
+                let rows = result?;
+                if let Some(stream) = self.streams.iter_mut().find(|stream| stream.name == name) {
+                    stream.flushed = stream.flushed.max(rows);
+                }
+            }
+            Input::ObjectWritten { name, result } => {
+                result?;
+                self.objects.remove(&name);
+            }
+            Input::Tick => {}
+            Input::Drain => self.drain(now, out),
+        }
+        self.events.tick(now, &mut self.ids, out);
+        self.windows.tick(now, &mut self.ids, out);
+        self.close_if_due(now);
+        self.save_if_complete(out);
+        self.finish(out);
+        Ok(())
+    }
+
+    fn recover(&mut self, record: Record, out: &mut Vec<Command>) {
+        for StreamRecord { name, rows } in record.streams {
+            let name: Arc<str> = name.into();
+            out.push(Command::Sink(SinkCommand::Flush { name: Arc::clone(&name), rows }));
+            self.streams.push(StreamState { name, saved: rows, flushed: 0, abandoned: true });
+        }
+        for object in record.outbox {
+            let name: Arc<str> = object.name.into();
+            self.objects.insert(Arc::clone(&name), (record.epoch, object.content.clone()));
+            out.push(Command::Object(ObjectCommand { name, content: object.content }));
+        }
+        if !out.is_empty() {
+            self.phase = Phase::Recovering;
+        }
+    }
+
+    fn pulled(&mut self, messages: Vec<Message>, now: ProcessingTime, out: &mut Vec<Command>) {
+        if messages.is_empty() {
+            return;
+        }
+        let acks: Vec<_> = messages.iter().map(|message| message.ack).collect();
+        self.counters.messages += acks.len() as u64;
+        let outcome = self.pipeline.process(messages, now);
+        self.counters.duplicates += outcome.duplicates;
+        let number = self.ensure_open(now);
+        let epoch = self.epochs.back_mut().expect("an epoch was just opened");
+        epoch.acks.extend(acks);
+        for reject in &outcome.rejects {
+            self.counters.count_reject(reject.reason);
+            epoch.add_reject(reject);
+        }
+        if !outcome.events.events.is_empty() {
+            self.counters.rows += outcome.events.events.len() as u64;
+            let batch = Arc::new(outcome.events);
+            if self.config.predict {
+                epoch.unscored += 1;
+                let id = ScoreId(self.ids.next());
+                let command = ScoreCommand { score: id, batch: Arc::clone(&batch) };
+                out.push(Command::Score(command));
+                self.scoring.push_back(Scoring { id, epoch: number, batch, answer: None });
+            } else {
+                self.events.push(number, Rows::Events(batch), &mut self.ids, out);
+            }
+        }
+        self.push_windows(number, outcome.windows, out);
+    }
+
+    fn push_windows(&mut self, epoch: u64, rows: Vec<WindowRow>, out: &mut Vec<Command>) {
+        if rows.is_empty() {
+            return;
+        }
+        self.counters.window_rows += rows.len() as u64;
+        self.windows.push(epoch, Rows::Windows(Arc::new(rows)), &mut self.ids, out);
+    }
+
+    fn scored(
+        &mut self,
+        score: ScoreId,
+        outcomes: Vec<ScoreOutcome>,
+        model_version: String,
+        out: &mut Vec<Command>,
+    ) -> Result<(), FatalError> {
+        let Some(scoring) = self.scoring.iter_mut().find(|scoring| scoring.id == score) else {
+            return Ok(());
+        };
+        let expected = scoring.batch.events.len();
+        if outcomes.len() != expected {
+            let message = format!("{} outcomes for {expected} events", outcomes.len());
+            return Err(FatalError { service: "Vertex AI", message });
+        }
+        scoring.answer = Some((outcomes, model_version));
+        // Batches are appended in their order, so that a stream's prefix is a prefix of the epochs.
+        while self.scoring.front().is_some_and(|scoring| scoring.answer.is_some()) {
+            let Some(Scoring { epoch, batch, answer: Some((outcomes, version)), .. }) =
+                self.scoring.pop_front()
+            else {
+                break;
+            };
+            let mut batch = Arc::unwrap_or_clone(batch);
+            for (event, outcome) in batch.events.iter_mut().zip(outcomes) {
+                event.score = match outcome {
+                    ScoreOutcome::Value(value) => Score::Value(value),
+                    ScoreOutcome::Degraded => Score::Degraded,
+                };
+                self.counters.degraded += u64::from(outcome == ScoreOutcome::Degraded);
+            }
+            batch.model_version = version;
+            if let Some(epoch) = self.epoch_mut(epoch) {
+                epoch.unscored -= 1;
+            }
+            self.events.push(epoch, Rows::Events(Arc::new(batch)), &mut self.ids, out);
+        }
+        Ok(())
+    }
+
+    fn appended(
+        &mut self,
+        append: AppendId,
+        result: Result<(), AppendError>,
+        now: ProcessingTime,
+        out: &mut Vec<Command>,
+    ) -> Result<(), FatalError> {
+        match result {
+            Ok(()) => {
+                let _known = self.events.appended(append) || self.windows.appended(append);
+                return Ok(());
+            }
+            Err(AppendError::RowsRefused(rows)) => self.refuse_rows(append, &rows)?,
+            Err(AppendError::StreamLost(_)) => {}
+        }
+        let lost = match self.events.abandon(append, now, &mut self.ids) {
+            Some(lost) => Some(lost),
+            None => self.windows.abandon(append, now, &mut self.ids),
+        };
+        let Some(lost) = lost else { return Ok(()) };
+        self.counters.streams_lost += 1;
+        debug_assert!(
+            self.epochs
+                .iter()
+                .any(|epoch| epoch.number == lost.epoch && epoch.state < State::Saving),
+            "an append of a sealed epoch cannot be under way"
+        );
+        let Some(name) = lost.name else { return Ok(()) };
+        match self.streams.iter_mut().find(|stream| stream.name == name) {
+            Some(stream) => stream.abandoned = true,
+            // No checkpoint names it, so nothing of it will ever be visible.
+            None => out.push(Command::Sink(SinkCommand::Finalize { name })),
+        }
+        Ok(())
+    }
+
+    /// Rows that the table refuses become dead letters with the table's reason; the rest of the append
+    /// goes to the next stream with everything that follows.
+    fn refuse_rows(&mut self, append: AppendId, rows: &[(u32, String)]) -> Result<(), FatalError> {
+        if let Some((_, Rows::Windows(_))) = self.windows.rows_of(append) {
+            let reason = rows.first().map_or("no reason given", |(_, reason)| reason.as_str());
+            let message = format!("the window table refuses rows: {reason}; check its schema");
+            return Err(FatalError { service: "BigQuery", message });
+        }
+        let Some((number, Rows::Events(batch))) = self.events.rows_of(append) else {
+            return Ok(());
+        };
+        let refused: BTreeMap<u32, &str> =
+            rows.iter().map(|(index, reason)| (*index, reason.as_str())).collect();
+        let mut kept = EventBatch::clone(batch);
+        let mut index = 0;
+        kept.events.retain(|_| {
+            index += 1;
+            !refused.contains_key(&(index - 1))
+        });
+        let rejects: Vec<Reject> = refused
+            .iter()
+            .filter_map(|(&index, reason)| {
+                let event = batch.events.get(index as usize)?;
+                Some(Reject {
+                    event_id: Some(batch.text(event.event_id).to_owned()),
+                    event_time: Some(event.event_time),
+                    ..reject(
+                        batch.message_of(event),
+                        Stage::Sink,
+                        RejectReason::RowRefused,
+                        (*reason).to_owned(),
+                    )
+                })
+            })
+            .collect();
+        self.counters.rows -= rejects.len() as u64;
+        if let Some(epoch) = self.epoch_mut(number) {
+            rejects.iter().for_each(|reject| epoch.add_reject(reject));
+        }
+        for _ in &rejects {
+            self.counters.count_reject(RejectReason::RowRefused);
+        }
+        self.events.replace_rows(append, Rows::Events(Arc::new(kept)));
+        Ok(())
+    }
+
+    fn drain(&mut self, now: ProcessingTime, out: &mut Vec<Command>) {
+        if matches!(self.phase, Phase::Draining | Phase::Drained) {
+            return;
+        }
+        let rows = self.pipeline.windows.close_all();
+        if !rows.is_empty() || self.open_epoch().is_some() {
+            let number = self.ensure_open(now);
+            self.push_windows(number, rows, out);
+            self.close(now, true);
+        }
+        self.phase = Phase::Draining;
+    }
+
+    fn close_if_due(&mut self, now: ProcessingTime) {
+        let interval = self.config.checkpoint_interval_micros;
+        let due = self.open_epoch().is_some_and(|epoch| {
+            now.0 - epoch.opened_at.0 >= interval || epoch.acks.len() >= EPOCH_MESSAGES_MAX
+        });
+        if due {
+            self.close(now, false);
+        }
+    }
+
+    /// Ends the open epoch: what the stages learnt in it is taken now, before the next one begins.
+    fn close(&mut self, now: ProcessingTime, closed_all: bool) {
+        let snapshot_due = self
+            .snapshot_bytes
+            .is_none_or(|bytes| self.delta_bytes > bytes.max(SNAPSHOT_AFTER_DELTA_BYTES));
+        let pipeline = &mut self.pipeline;
+        let Some(epoch) = self.epochs.back_mut().filter(|epoch| epoch.state == State::Open) else {
+            return;
+        };
+        let make = if snapshot_due { snapshot_record } else { delta_record };
+        let record = make(pipeline, epoch.number, closed_all, now);
+        let bytes = record.encoded_len() as u64;
+        if snapshot_due {
+            self.snapshot_bytes = Some(bytes);
+            self.delta_bytes = 0;
+        } else {
+            self.delta_bytes += bytes;
+        }
+        epoch.record = Some(record);
+        epoch.state = State::Closed;
+    }
+
+    /// Writes the checkpoint of the oldest epoch that has none, once all its rows are in its streams.
+    fn save_if_complete(&mut self, out: &mut Vec<Command>) {
+        let Some(epoch) = self.epochs.iter_mut().find(|epoch| epoch.state < State::Saved) else {
+            return;
+        };
+        let number = epoch.number;
+        if epoch.state != State::Closed
+            || epoch.unscored > 0
+            || !self.events.is_complete(number)
+            || !self.windows.is_complete(number)
+        {
+            return;
+        }
+        for (name, rows) in
+            [self.events.seal(number), self.windows.seal(number)].into_iter().flatten()
+        {
+            epoch.targets.push((Arc::clone(&name), rows));
+            match self.streams.iter_mut().find(|stream| stream.name == name) {
+                Some(stream) => stream.saved = rows,
+                None => self.streams.push(StreamState {
+                    name,
+                    saved: rows,
+                    flushed: 0,
+                    abandoned: false,
+                }),
+            }
+        }
+        for object in epoch.take_objects(&self.config.job, self.config.shard) {
+            self.objects.insert(object.name.as_str().into(), (number, object.content));
+        }
+        let mut record = epoch.record.take().expect("a closed epoch has its record");
+        record.streams = self
+            .streams
+            .iter()
+            .map(|stream| StreamRecord { name: stream.name.to_string(), rows: stream.saved })
+            .collect();
+        record.outbox = self
+            .objects
+            .iter()
+            .map(|(name, (_, content))| crate::checkpoint::ObjectRecord {
+                name: name.to_string(),
+                content: content.clone(),
+            })
+            .collect();
+        epoch.state = State::Saving;
+        out.push(Command::SaveCheckpoint(Checkpoint {
+            epoch: number,
+            is_snapshot: record.is_snapshot,
+            bytes: record.encode_to_vec().into(),
+        }));
+    }
+
+    /// The checkpoint is durable: its rows may become visible and its objects may be written.
+    fn saved(&mut self, number: u64, out: &mut Vec<Command>) {
+        let Some(epoch) = self.epoch_mut(number) else { return };
+        epoch.state = State::Saved;
+        for (name, rows) in epoch.targets.clone() {
+            out.push(Command::Sink(SinkCommand::Flush { name, rows }));
+        }
+        for (name, (epoch, content)) in &self.objects {
+            if *epoch == number {
+                let object = ObjectCommand { name: Arc::clone(name), content: content.clone() };
+                out.push(Command::Object(object));
+            }
+        }
+        self.counters.checkpoints += 1;
+    }
+
+    /// Acknowledges the epochs that are visible, in order, and ends phases that are over.
+    fn finish(&mut self, out: &mut Vec<Command>) {
+        while let Some(epoch) = self.epochs.front() {
+            let visible = epoch.state == State::Saved
+                && epoch.targets.iter().all(|(name, rows)| self.is_flushed(name, *rows))
+                && !self.objects.values().any(|(made_in, _)| *made_in == epoch.number);
+            if !visible {
+                break;
+            }
+            let epoch = self.epochs.pop_front().expect("the front was just seen");
+            self.counters.acknowledged += epoch.acks.len() as u64;
+            if !epoch.acks.is_empty() {
+                out.push(Command::Ack(epoch.acks));
+            }
+        }
+        self.streams.retain(|stream| {
+            let over = stream.abandoned && stream.flushed >= stream.saved;
+            if over {
+                let name = Arc::clone(&stream.name);
+                out.push(Command::Sink(SinkCommand::Finalize { name }));
+            }
+            !over
+        });
+        if self.phase == Phase::Recovering && self.streams.is_empty() && self.objects.is_empty() {
+            self.phase = Phase::Running;
+        }
+        let recovered = self.objects.is_empty() && !self.streams.iter().any(|it| it.abandoned);
+        if self.phase == Phase::Draining && self.epochs.is_empty() && recovered {
+            for name in
+                [self.events.stream_name(), self.windows.stream_name()].into_iter().flatten()
+            {
+                out.push(Command::Sink(SinkCommand::Finalize { name: Arc::clone(name) }));
+            }
+            self.phase = Phase::Drained;
+        }
+    }
+
+    /// Whether rows of a stream are visible; a stream that is not kept any more was flushed whole.
+    fn is_flushed(&self, name: &Arc<str>, rows: u64) -> bool {
+        self.streams
+            .iter()
+            .find(|stream| stream.name == *name)
+            .is_none_or(|stream| stream.flushed >= rows)
+    }
+
+    fn ensure_open(&mut self, now: ProcessingTime) -> u64 {
+        if self.open_epoch().is_none() {
+            self.epochs.push_back(Epoch::open(self.next_epoch, now));
+            self.next_epoch += 1;
+        }
+        self.next_epoch - 1
+    }
+
+    fn open_epoch(&self) -> Option<&Epoch> {
+        self.epochs.back().filter(|epoch| epoch.state == State::Open)
+    }
+
+    fn epoch_mut(&mut self, number: u64) -> Option<&mut Epoch> {
+        self.epochs.iter_mut().find(|epoch| epoch.number == number)
+    }
+}

@@ -1,0 +1,293 @@
+//! The checkpoint store on disk: record files named by epoch and lease, and one small file `HEAD`
+//! that says which of them count. A record exists once `HEAD` names it; `HEAD` is changed only under a
+//! lock and only by the holder of the newest lease, so a writer that lost its lease (a zombie, a double
+//! start) can leave a file behind but never change the log. Everything is synced before it is named.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use bytes::Bytes;
+use prost::Message as _;
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::checkpoint::Checkpoint;
+
+/// The first bytes of every file of the store: what it is, and the version of its frame.
+const MAGIC: &[u8; 8] = b"wtckpt\0\x01";
+
+/// Why the store cannot go on.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk said no.
+    #[error("checkpoint store: cannot {action} {path}: {source}")]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On which file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file is torn, or none of ours.
+    #[error(
+        "checkpoint store: {path} is corrupt ({what}); nothing was changed: restore the folder from a \
+         copy, or start a new job in another folder"
+    )]
+    Corrupt {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        what: &'static str,
+    },
+    /// Another process has taken the job over.
+    #[error(
+        "checkpoint store: lease {mine} of {path} was taken over by lease {current}: another process \
+         runs this job, this one stops"
+    )]
+    Fenced {
+        /// The folder.
+        path: PathBuf,
+        /// The lease of this writer.
+        mine: u64,
+        /// The newest lease.
+        current: u64,
+    },
+}
+
+/// The content of `HEAD`.
+#[derive(Clone, PartialEq, prost::Message)]
+struct Head {
+    #[prost(uint64, tag = "1")]
+    lease: u64,
+    #[prost(string, tag = "2")]
+    job: String,
+    #[prost(message, repeated, tag = "3")]
+    runs: Vec<Run>,
+}
+
+/// Consecutive records that one lease wrote; the first record of the first run is a snapshot.
+#[derive(Clone, Copy, PartialEq, prost::Message)]
+struct Run {
+    #[prost(uint64, tag = "1")]
+    lease: u64,
+    #[prost(uint64, tag = "2")]
+    first_epoch: u64,
+    #[prost(uint64, tag = "3")]
+    last_epoch: u64,
+}
+
+/// A job's checkpoints, held by one lease.
+#[derive(Debug)]
+pub struct DiskStore {
+    folder: PathBuf,
+    lease: u64,
+    job: String,
+}
+
+impl DiskStore {
+    /// Takes the job in a folder over, making the folder and the job (named `new_job`) if there is
+    /// none, and reads its log: a snapshot and the deltas after it. Whoever held the job is fenced from
+    /// this moment.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the folder cannot be used or a file of the log is corrupt.
+    pub fn acquire(folder: &Path, new_job: &str) -> Result<(Self, Vec<Bytes>), StoreError> {
+        fs::create_dir_all(folder).map_err(|source| failed("create", folder, source))?;
+        let lock = lock(folder)?;
+        let mut head = read_head(folder)?.unwrap_or_else(|| Head {
+            lease: 0,
+            job: new_job.to_owned(),
+            runs: Vec::new(),
+        });
+        let mut log = Vec::new();
+        for run in &head.runs {
+            for epoch in run.first_epoch..=run.last_epoch {
+                log.push(read_framed(&record_path(folder, epoch, run.lease))?);
+            }
+        }
+        head.lease += 1;
+        write_head(folder, &head)?;
+        drop(lock);
+        Ok((Self { folder: folder.to_owned(), lease: head.lease, job: head.job }, log))
+    }
+
+    /// The name of the job, given when it was made.
+    #[must_use]
+    pub fn job(&self) -> &str {
+        &self.job
+    }
+
+    /// Makes a checkpoint durable and part of the log, or fails without having done so.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] when another process has taken the job over; [`StoreError::Io`].
+    pub fn save(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+        let path = record_path(&self.folder, checkpoint.epoch, self.lease);
+        write_framed(&path, &checkpoint.bytes)?;
+        let lock = lock(&self.folder)?;
+        let mut head = read_head(&self.folder)?.ok_or_else(|| StoreError::Corrupt {
+            path: self.folder.join("HEAD"),
+            what: "the file has vanished",
+        })?;
+        if head.lease != self.lease {
+            return Err(StoreError::Fenced {
+                path: self.folder.clone(),
+                mine: self.lease,
+                current: head.lease,
+            });
+        }
+        let mut obsolete = Vec::new();
+        if checkpoint.is_snapshot {
+            obsolete = std::mem::take(&mut head.runs);
+        }
+        match head.runs.last_mut() {
+            Some(run) if run.lease == self.lease => run.last_epoch = checkpoint.epoch,
+            _ => head.runs.push(Run {
+                lease: self.lease,
+                first_epoch: checkpoint.epoch,
+                last_epoch: checkpoint.epoch,
+            }),
+        }
+        write_head(&self.folder, &head)?;
+        drop(lock);
+        for run in obsolete {
+            for epoch in run.first_epoch..=run.last_epoch {
+                // A file that stays behind costs space and nothing else: no HEAD names it.
+                let _left_behind = fs::remove_file(record_path(&self.folder, epoch, run.lease));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn record_path(folder: &Path, epoch: u64, lease: u64) -> PathBuf {
+    folder.join(format!("epoch-{epoch:012}-lease-{lease:06}"))
+}
+
+/// Holds the folder's lock until it is dropped; the system lets go of it when the process dies.
+fn lock(folder: &Path) -> Result<File, StoreError> {
+    let path = folder.join("LOCK");
+    let file = OpenOptions::new()
+        .create(true)
+        .truncate(false)
+        .write(true)
+        .open(&path)
+        .map_err(|source| failed("open", &path, source))?;
+    file.lock().map_err(|source| failed("lock", &path, source))?;
+    Ok(file)
+}
+
+fn read_head(folder: &Path) -> Result<Option<Head>, StoreError> {
+    let path = folder.join("HEAD");
+    match read_framed(&path) {
+        Ok(bytes) => Head::decode(bytes)
+            .map(Some)
+            .map_err(|_| StoreError::Corrupt { path, what: "its content cannot be decoded" }),
+        Err(StoreError::Io { source, .. }) if source.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn write_head(folder: &Path, head: &Head) -> Result<(), StoreError> {
+    write_framed(&folder.join("HEAD"), &head.encode_to_vec())
+}
+
+fn read_framed(path: &Path) -> Result<Bytes, StoreError> {
+    let mut content = Vec::new();
+    File::open(path)
+        .and_then(|mut file| file.read_to_end(&mut content))
+        .map_err(|source| failed("read", path, source))?;
+    let corrupt = |what| StoreError::Corrupt { path: path.to_owned(), what };
+    let frame = MAGIC.len() + size_of::<u64>();
+    if content.len() < frame || content[..MAGIC.len()] != MAGIC[..] {
+        return Err(corrupt("it does not begin as a checkpoint file does"));
+    }
+    let mut sum = [0; size_of::<u64>()];
+    sum.copy_from_slice(&content[MAGIC.len()..frame]);
+    if xxh3_64(&content[frame..]) != u64::from_le_bytes(sum) {
+        return Err(corrupt("its checksum does not match"));
+    }
+    Ok(Bytes::from(content).slice(frame..))
+}
+
+/// Writes beside, syncs, renames, syncs the folder: after a crash there is the old file or the new.
+fn write_framed(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+    let beside = path.with_extension("new");
+    let written = (|| {
+        let mut file = File::create(&beside)?;
+        file.write_all(MAGIC)?;
+        file.write_all(&xxh3_64(content).to_le_bytes())?;
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)?;
+        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+    })();
+    written.map_err(|source| failed("write", path, source))
+}
+
+fn failed(action: &'static str, path: &Path, source: io::Error) -> StoreError {
+    StoreError::Io { action, path: path.to_owned(), source }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkpoint(epoch: u64, is_snapshot: bool, content: &str) -> Checkpoint {
+        Checkpoint { epoch, is_snapshot, bytes: Bytes::copy_from_slice(content.as_bytes()) }
+    }
+
+    fn texts(log: &[Bytes]) -> Vec<&str> {
+        log.iter().map(|bytes| std::str::from_utf8(bytes).unwrap()).collect()
+    }
+
+    #[test]
+    fn a_log_is_the_last_snapshot_and_the_deltas_after_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, log) = DiskStore::acquire(folder.path(), "job").unwrap();
+        assert_eq!(texts(&log), Vec::<&str>::new());
+        store.save(&checkpoint(1, true, "s1")).unwrap();
+        store.save(&checkpoint(2, false, "d2")).unwrap();
+        let (store, log) = DiskStore::acquire(folder.path(), "other").unwrap();
+        assert_eq!((store.job(), texts(&log)), ("job", vec!["s1", "d2"]));
+        store.save(&checkpoint(3, false, "d3")).unwrap();
+        store.save(&checkpoint(4, true, "s4")).unwrap();
+        store.save(&checkpoint(5, false, "d5")).unwrap();
+        let (_, log) = DiskStore::acquire(folder.path(), "job").unwrap();
+        assert_eq!(texts(&log), ["s4", "d5"]);
+        let left = fs::read_dir(folder.path()).unwrap().count();
+        assert_eq!(left, 4, "HEAD, LOCK and two records");
+    }
+
+    #[test]
+    fn a_writer_whose_job_was_taken_over_is_fenced_and_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (zombie, _) = DiskStore::acquire(folder.path(), "job").unwrap();
+        zombie.save(&checkpoint(1, true, "s1")).unwrap();
+        let (owner, _) = DiskStore::acquire(folder.path(), "job").unwrap();
+        let fenced = zombie.save(&checkpoint(2, false, "zombie"));
+        assert!(matches!(fenced, Err(StoreError::Fenced { mine: 1, current: 2, .. })));
+        owner.save(&checkpoint(2, false, "owner")).unwrap();
+        let (_, log) = DiskStore::acquire(folder.path(), "job").unwrap();
+        assert_eq!(texts(&log), ["s1", "owner"]);
+    }
+
+    #[test]
+    fn a_flipped_bit_and_a_torn_tail_are_detected() {
+        for damage in [0_usize, 1] {
+            let folder = tempfile::tempdir().unwrap();
+            let (store, _) = DiskStore::acquire(folder.path(), "job").unwrap();
+            store.save(&checkpoint(1, true, "a snapshot")).unwrap();
+            let path = record_path(folder.path(), 1, 1);
+            let mut content = fs::read(&path).unwrap();
+            match damage {
+                0 => *content.last_mut().unwrap() ^= 1,
+                _ => content.truncate(content.len() - 3),
+            }
+            fs::write(&path, content).unwrap();
+            let refused = DiskStore::acquire(folder.path(), "job");
+            assert!(matches!(refused, Err(StoreError::Corrupt { .. })));
+        }
+    }
+}

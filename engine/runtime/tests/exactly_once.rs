@@ -1,0 +1,362 @@
+//! Goal: whatever is lost, doubled, reordered or crashed, every message ends in exactly one place,
+//! rows become visible only after their checkpoint, and acks come last.
+//! Method: the real coordinator against a world in memory (write streams with exact offsets, an object
+//! store, a checkpoint log, a source that delivers again what is not acknowledged). A list of bytes
+//! drives every choice, so that a failing run shrinks; crash points are also tried one by one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use windtunnel_model::{AckId, EventTime, Message, Origin, ProcessingTime};
+use windtunnel_runtime::command::{AppendError, Command, Input, Rows, ScoreOutcome, SinkCommand};
+use windtunnel_runtime::coordinator::{Coordinator, CoordinatorConfig, Phase};
+use windtunnel_stages::dedup::DedupConfig;
+use windtunnel_stages::window::WindowConfig;
+
+const MESSAGES: u64 = 40;
+/// Ids of messages whose rows the table refuses.
+const REFUSED: u64 = 13;
+/// Ids of messages that cannot be decoded.
+const MALFORMED: u64 = 7;
+
+fn config() -> CoordinatorConfig {
+    CoordinatorConfig {
+        job: "job".to_owned(),
+        shard: 0,
+        checkpoint_interval_micros: 10,
+        predict: true,
+        dedup: DedupConfig::default(),
+        windows: WindowConfig {
+            size_micros: 60_000_000,
+            allowed_lateness_micros: 3_600_000_000,
+            watermark_bound_micros: 0,
+        },
+    }
+}
+
+fn message(id: u64) -> Message {
+    let data = if id % MALFORMED == 0 {
+        format!("{{\"id\": {id}")
+    } else {
+        let minute = id % 5;
+        format!(
+            r#"{{"event_id":"e{id}","event_type":"t","device_id":"d{}","event_timestamp":"2024-01-01T12:0{minute}:00Z","properties":{{"value":{id}}}}}"#,
+            id % 3
+        )
+    };
+    Message {
+        ack: AckId(id),
+        data: Bytes::from(data),
+        publish_time: EventTime(0),
+        origin: Origin::Pubsub { message_id: id.to_string(), attributes: BTreeMap::new() },
+    }
+}
+
+#[derive(Default)]
+struct Stream {
+    rows: Vec<String>,
+    visible: usize,
+    finalized: bool,
+}
+
+/// Everything that survives a crash of the engine.
+#[derive(Default)]
+struct World {
+    streams: BTreeMap<Arc<str>, Stream>,
+    objects: BTreeMap<Arc<str>, Bytes>,
+    log: Vec<Bytes>,
+    checkpointed: BTreeMap<Arc<str>, u64>,
+    acked: BTreeSet<u64>,
+}
+
+impl World {
+    fn visible(&self) -> Vec<String> {
+        self.streams.values().flat_map(|stream| &stream.rows[..stream.visible]).cloned().collect()
+    }
+
+    fn dead_letters(&self) -> Vec<String> {
+        let mut ids = Vec::new();
+        for content in self.objects.values() {
+            for line in std::str::from_utf8(content).unwrap().lines() {
+                let from = line.find("\"message_id\":\"").unwrap() + 14;
+                ids.push(line[from..].split('"').next().unwrap().to_owned());
+            }
+        }
+        ids
+    }
+
+    /// Carries a command out; the answer is what the engine would hear.
+    fn carry_out(&mut self, command: Command, misfortune: u8) -> Option<Input> {
+        match command {
+            Command::Sink(SinkCommand::Open { stream, table }) => {
+                let name: Arc<str> = format!("{table:?}-{}", self.streams.len()).into();
+                self.streams.insert(Arc::clone(&name), Stream::default());
+                Some(Input::StreamOpened { stream, result: Ok(name) })
+            }
+            Command::Sink(SinkCommand::Append { append, name, offset, rows, .. }) => {
+                let result = self.append(&name, offset, &rows, misfortune);
+                Some(Input::Appended { append, result })
+            }
+            Command::Sink(SinkCommand::Flush { name, rows }) => {
+                let stream = self.streams.get_mut(&name).expect("a stream that was opened");
+                assert!(rows as usize <= stream.rows.len(), "flush beyond the end of {name}");
+                let promised = self.checkpointed.get(&name).copied().unwrap_or_default();
+                assert!(rows <= promised, "flush of {name} beyond its checkpoint");
+                stream.visible = stream.visible.max(rows as usize);
+                Some(Input::Flushed { name, result: Ok(rows) })
+            }
+            Command::Sink(SinkCommand::Finalize { name }) => {
+                self.streams.get_mut(&name).expect("a stream that was opened").finalized = true;
+                None
+            }
+            Command::Score(command) => {
+                let outcomes = command.batch.events.iter().map(|_| match misfortune {
+                    1 => ScoreOutcome::Degraded,
+                    _ => ScoreOutcome::Value(0.5),
+                });
+                let outcomes = outcomes.collect();
+                Some(Input::Scored {
+                    score: command.score,
+                    outcomes,
+                    model_version: "1".to_owned(),
+                })
+            }
+            Command::Object(object) => {
+                let before = self.objects.insert(Arc::clone(&object.name), object.content.clone());
+                assert!(before.is_none_or(|before| before == object.content), "other bytes");
+                Some(Input::ObjectWritten { name: object.name, result: Ok(()) })
+            }
+            Command::SaveCheckpoint(checkpoint) => {
+                use prost::Message as _;
+                let record =
+                    windtunnel_runtime::checkpoint::Record::decode(checkpoint.bytes.clone())
+                        .unwrap();
+                for stream in record.streams {
+                    self.checkpointed.insert(stream.name.into(), stream.rows);
+                }
+                if checkpoint.is_snapshot {
+                    self.log.clear();
+                }
+                self.log.push(checkpoint.bytes);
+                Some(Input::CheckpointSaved { epoch: checkpoint.epoch, result: Ok(()) })
+            }
+            Command::Ack(ids) => {
+                let rows: BTreeSet<_> = self.visible().into_iter().collect();
+                let letters: BTreeSet<_> = self.dead_letters().into_iter().collect();
+                for AckId(id) in ids {
+                    let placed =
+                        rows.contains(&format!("e{id}")) || letters.contains(&id.to_string());
+                    assert!(placed, "message {id} was acknowledged before it was anywhere");
+                    self.acked.insert(id);
+                }
+                None
+            }
+        }
+    }
+
+    /// Misfortunes: 1 the request is lost, 2 the response is lost after the rows were taken.
+    fn append(
+        &mut self,
+        name: &Arc<str>,
+        offset: u64,
+        rows: &Rows,
+        misfortune: u8,
+    ) -> Result<(), AppendError> {
+        let stream = self.streams.get_mut(name).expect("a stream that was opened");
+        let lost = |what: &str| Err(AppendError::StreamLost(what.to_owned()));
+        if misfortune == 1 || stream.finalized {
+            return lost("unavailable");
+        }
+        if offset != stream.rows.len() as u64 {
+            return lost("the offset is not the end of the stream");
+        }
+        let texts: Vec<String> = match rows {
+            Rows::Events(batch) => {
+                batch.events.iter().map(|event| batch.text(event.event_id).to_owned()).collect()
+            }
+            Rows::Windows(rows) => rows
+                .iter()
+                .map(|row| format!("w {} {} {}", row.start.0, row.device_id, row.aggregate.count))
+                .collect(),
+        };
+        let refused: Vec<_> = texts
+            .iter()
+            .enumerate()
+            .filter(|(_, text)| is_refused(text))
+            .map(|(index, _)| (index as u32, "no such column".to_owned()))
+            .collect();
+        if !refused.is_empty() {
+            return Err(AppendError::RowsRefused(refused));
+        }
+        stream.rows.extend(texts);
+        if misfortune == 2 { lost("connection reset") } else { Ok(()) }
+    }
+}
+
+fn is_refused(event_id: &str) -> bool {
+    event_id
+        .strip_prefix('e')
+        .and_then(|id| id.parse::<u64>().ok())
+        .is_some_and(|id| id % REFUSED == 0)
+}
+
+/// One run of the engine over a world: choices come from bytes, and calm follows when they are used up.
+struct Run<'a> {
+    choices: std::slice::Iter<'a, u8>,
+    world: World,
+    now: i64,
+    /// Crash before this command is carried out, counted from 1.
+    crash_at: Option<usize>,
+    carried_out: usize,
+}
+
+impl Run<'_> {
+    fn choice(&mut self) -> u8 {
+        self.choices.next().copied().unwrap_or(255)
+    }
+
+    /// Runs the engine until it has drained or crashed; true when it has drained.
+    fn run_engine(&mut self) -> bool {
+        let (mut coordinator, mut commands) =
+            Coordinator::start(config(), &self.world.log).expect("the log is whole");
+        let mut waiting: Vec<Command> = Vec::new();
+        let mut delivered = BTreeSet::new();
+        let mut draining = false;
+        for _ in 0..10_000 {
+            waiting.append(&mut commands);
+            if coordinator.phase() == Phase::Drained {
+                // What is left (acks, ends of streams, appends to streams that were given up) is
+                // carried out, and nobody waits for the answers.
+                for command in waiting {
+                    self.world.carry_out(command, 0);
+                }
+                return true;
+            }
+            self.now += 3;
+            let choice = self.choice();
+            if choice == 0 {
+                return false;
+            }
+            let undelivered: Vec<u64> = (1..=MESSAGES)
+                .filter(|id| !self.world.acked.contains(id) && !delivered.contains(id))
+                .collect();
+            let input =
+                if choice % 3 == 0 && coordinator.wants_messages() && !undelivered.is_empty() {
+                    // Now and then a message comes twice, in any order.
+                    let take = 1 + usize::from(choice / 3) % 5;
+                    let skip = usize::from(choice) % undelivered.len();
+                    let mut ids: Vec<u64> = undelivered.into_iter().skip(skip).take(take).collect();
+                    delivered.extend(ids.iter().copied());
+                    if choice % 2 == 0 {
+                        ids.push(ids[0]);
+                    }
+                    Input::Pulled(ids.into_iter().map(message).collect())
+                } else if let Some(position) = self.pick(&waiting, choice) {
+                    let command = waiting.remove(position);
+                    self.carried_out += 1;
+                    if self.crash_at == Some(self.carried_out) {
+                        return false;
+                    }
+                    let misfortune = if choice < 40 { choice % 3 } else { 0 };
+                    let Some(input) = self.world.carry_out(command, misfortune) else { continue };
+                    input
+                } else if undelivered.is_empty() && !draining {
+                    draining = true;
+                    Input::Drain
+                } else {
+                    // Idle: time passes, and pauses come to their end.
+                    self.now += 20_000;
+                    Input::Tick
+                };
+            coordinator
+                .step(input, ProcessingTime(self.now), &mut commands)
+                .expect("nothing fatal happens in this world");
+        }
+        panic!("the engine makes no progress: {:?}", coordinator.counters());
+    }
+
+    /// Any waiting command may be next, but appends of a table keep their order.
+    fn pick(&self, waiting: &[Command], choice: u8) -> Option<usize> {
+        let is_append =
+            |command: &Command| matches!(command, Command::Sink(SinkCommand::Append { .. }));
+        if waiting.is_empty() {
+            return None;
+        }
+        let position = usize::from(choice / 4) % waiting.len();
+        if is_append(&waiting[position]) {
+            waiting.iter().position(is_append)
+        } else {
+            Some(position)
+        }
+    }
+}
+
+fn judge(world: &World) {
+    let mut events: Vec<String> = Vec::new();
+    let mut windows: BTreeMap<String, u64> = BTreeMap::new();
+    for row in world.visible() {
+        if let Some(window) = row.strip_prefix("w ") {
+            let (key, count) = window.rsplit_once(' ').unwrap();
+            let before = windows.insert(key.to_owned(), count.parse().unwrap());
+            assert_eq!(before, None, "window {key} was written twice");
+        } else {
+            events.push(row);
+        }
+    }
+    let mut letters = world.dead_letters();
+    events.sort();
+    letters.sort();
+    let (mut rows_expected, mut letters_expected) = (Vec::new(), Vec::new());
+    let mut windows_expected: BTreeMap<String, u64> = BTreeMap::new();
+    for id in 1..=MESSAGES {
+        if id % MALFORMED == 0 || is_refused(&format!("e{id}")) {
+            letters_expected.push(id.to_string());
+        } else {
+            rows_expected.push(format!("e{id}"));
+        }
+        if id % MALFORMED != 0 {
+            let start = 1_704_110_400_000_000_i64 + 60_000_000 * (id % 5) as i64;
+            *windows_expected.entry(format!("{start} d{}", id % 3)).or_default() += 1;
+        }
+    }
+    rows_expected.sort();
+    letters_expected.sort();
+    assert_eq!(events, rows_expected);
+    assert_eq!(letters, letters_expected);
+    assert_eq!(windows, windows_expected);
+    assert_eq!(world.acked.len() as u64, MESSAGES);
+}
+
+fn run_to_the_end(choices: &[u8], crash_at: Option<usize>) -> usize {
+    let mut run =
+        Run { choices: choices.iter(), world: World::default(), now: 0, crash_at, carried_out: 0 };
+    while !run.run_engine() {}
+    judge(&run.world);
+    run.carried_out
+}
+
+#[test]
+fn a_calm_run_places_every_message_once() {
+    run_to_the_end(&[], None);
+}
+
+#[test]
+fn a_crash_before_any_single_command_changes_nothing() {
+    for choices in [&[][..], &[9, 33, 6, 12, 60, 3, 90, 45, 5, 15, 21, 66, 30, 4, 2, 1, 99, 18][..]]
+    {
+        let commands = run_to_the_end(choices, None);
+        for crash_at in 1..=commands {
+            run_to_the_end(choices, Some(crash_at));
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn any_fate_places_every_message_once(choices in proptest::collection::vec(any::<u8>(), 0..400)) {
+        run_to_the_end(&choices, None);
+    }
+}
