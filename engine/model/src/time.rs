@@ -119,9 +119,8 @@ fn fraction_micros(bytes: &[u8]) -> Result<(i64, &[u8]), TimeError> {
         return Err(TimeError::Shape);
     }
     let mut micros = 0;
-    for place in 0..6 {
-        let digit = if place < length { i64::from(rest[place] - b'0') } else { 0 };
-        micros = micros * 10 + digit;
+    for &digit in rest[..length].iter().chain(b"000000").take(6) {
+        micros = micros * 10 + i64::from(digit - b'0');
     }
     Ok((micros, &rest[length..]))
 }

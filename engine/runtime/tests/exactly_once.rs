@@ -4,6 +4,8 @@
 //! store, a checkpoint log, a source that delivers again what is not acknowledged). A list of bytes
 //! drives every choice, so that a failing run shrinks; crash points are also tried one by one.
 
+#![expect(clippy::unwrap_used, reason = "a failing test may panic anywhere")]
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -37,7 +39,7 @@ fn config() -> CoordinatorConfig {
 }
 
 fn message(id: u64) -> Message {
-    let data = if id % MALFORMED == 0 {
+    let data = if id.is_multiple_of(MALFORMED) {
         format!("{{\"id\": {id}")
     } else {
         let minute = id % 5;
@@ -199,7 +201,7 @@ fn is_refused(event_id: &str) -> bool {
     event_id
         .strip_prefix('e')
         .and_then(|id| id.parse::<u64>().ok())
-        .is_some_and(|id| id % REFUSED == 0)
+        .is_some_and(|id| id.is_multiple_of(REFUSED))
 }
 
 /// One run of the engine over a world: choices come from bytes, and calm follows when they are used up.
@@ -242,34 +244,36 @@ impl Run<'_> {
             let undelivered: Vec<u64> = (1..=MESSAGES)
                 .filter(|id| !self.world.acked.contains(id) && !delivered.contains(id))
                 .collect();
-            let input =
-                if choice % 3 == 0 && coordinator.wants_messages() && !undelivered.is_empty() {
-                    // Now and then a message comes twice, in any order.
-                    let take = 1 + usize::from(choice / 3) % 5;
-                    let skip = usize::from(choice) % undelivered.len();
-                    let mut ids: Vec<u64> = undelivered.into_iter().skip(skip).take(take).collect();
-                    delivered.extend(ids.iter().copied());
-                    if choice % 2 == 0 {
-                        ids.push(ids[0]);
-                    }
-                    Input::Pulled(ids.into_iter().map(message).collect())
-                } else if let Some(position) = self.pick(&waiting, choice) {
-                    let command = waiting.remove(position);
-                    self.carried_out += 1;
-                    if self.crash_at == Some(self.carried_out) {
-                        return false;
-                    }
-                    let misfortune = if choice < 40 { choice % 3 } else { 0 };
-                    let Some(input) = self.world.carry_out(command, misfortune) else { continue };
-                    input
-                } else if undelivered.is_empty() && !draining {
-                    draining = true;
-                    Input::Drain
-                } else {
-                    // Idle: time passes, and pauses come to their end.
-                    self.now += 20_000;
-                    Input::Tick
-                };
+            let input = if choice.is_multiple_of(3)
+                && coordinator.wants_messages()
+                && !undelivered.is_empty()
+            {
+                // Now and then a message comes twice, in any order.
+                let take = 1 + usize::from(choice / 3) % 5;
+                let skip = usize::from(choice) % undelivered.len();
+                let mut ids: Vec<u64> = undelivered.into_iter().skip(skip).take(take).collect();
+                delivered.extend(ids.iter().copied());
+                if choice.is_multiple_of(2) {
+                    ids.push(ids[0]);
+                }
+                Input::Pulled(ids.into_iter().map(message).collect())
+            } else if let Some(position) = self.pick(&waiting, choice) {
+                let command = waiting.remove(position);
+                self.carried_out += 1;
+                if self.crash_at == Some(self.carried_out) {
+                    return false;
+                }
+                let misfortune = if choice < 40 { choice % 3 } else { 0 };
+                let Some(input) = self.world.carry_out(command, misfortune) else { continue };
+                input
+            } else if undelivered.is_empty() && !draining {
+                draining = true;
+                Input::Drain
+            } else {
+                // Idle: time passes, and pauses come to their end.
+                self.now += 20_000;
+                Input::Tick
+            };
             coordinator
                 .step(input, ProcessingTime(self.now), &mut commands)
                 .expect("nothing fatal happens in this world");
@@ -311,12 +315,12 @@ fn judge(world: &World) {
     let (mut rows_expected, mut letters_expected) = (Vec::new(), Vec::new());
     let mut windows_expected: BTreeMap<String, u64> = BTreeMap::new();
     for id in 1..=MESSAGES {
-        if id % MALFORMED == 0 || is_refused(&format!("e{id}")) {
+        if id.is_multiple_of(MALFORMED) || is_refused(&format!("e{id}")) {
             letters_expected.push(id.to_string());
         } else {
             rows_expected.push(format!("e{id}"));
         }
-        if id % MALFORMED != 0 {
+        if !id.is_multiple_of(MALFORMED) {
             let start = 1_704_110_400_000_000_i64 + 60_000_000 * (id % 5) as i64;
             *windows_expected.entry(format!("{start} d{}", id % 3)).or_default() += 1;
         }
