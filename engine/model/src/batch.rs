@@ -1,7 +1,7 @@
 //! A batch of decoded events. Texts lie in one arena that the events point into, so an event costs
 //! no allocation of its own and a batch moves between stages and threads as a whole.
 
-use crate::{EventKey, EventTime, Message};
+use crate::{EventKey, EventTime, Message, Origin};
 
 /// A text in its batch's arena.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,6 +53,8 @@ pub struct Event {
     pub battery: Option<f64>,
     /// When the preprocessing function handled it, derived from the raw message's publish time.
     pub processed_time: Option<EventTime>,
+    /// Where it was made (`iot`, `web`, …), as the publisher's attribute `source` says.
+    pub source: Option<Span>,
     /// The model's word.
     pub score: Score,
 }
@@ -92,6 +94,17 @@ impl EventBatch {
         let length = u32::try_from(text.len()).expect("a batch is far below 4 GiB");
         self.arena.push_str(text);
         Span { start, length }
+    }
+
+    /// Copies an attribute of a message into the arena; none when the message has no such attribute.
+    pub fn intern_attribute(&mut self, message: u32, attribute: &str) -> Option<Span> {
+        let Origin::Pubsub { attributes, .. } = &self.messages[message as usize].origin else {
+            return None;
+        };
+        let text = attributes.get(attribute)?;
+        let start = u32::try_from(self.arena.len()).expect("a batch is far below 4 GiB");
+        self.arena.push_str(text);
+        Some(Span { start, length: u32::try_from(text.len()).expect("an attribute is short") })
     }
 
     /// The text of a span of this batch.

@@ -12,7 +12,9 @@ mod window;
 
 pub use batch::{Event, EventBatch, Score, Span};
 pub use id::{AckId, EventKey};
-pub use message::{ATTRIBUTE_PUBLISH_ID, ATTRIBUTE_SOURCE_MESSAGE_ID, Message, Origin};
+pub use message::{
+    ATTRIBUTE_PUBLISH_ID, ATTRIBUTE_SOURCE, ATTRIBUTE_SOURCE_MESSAGE_ID, Message, Origin,
+};
 pub use reject::{Reject, RejectReason, Stage};
 pub use time::{EventTime, ProcessingTime, TimeError};
 pub use window::{Aggregate, WindowRow};

@@ -15,6 +15,9 @@ pub const ATTRIBUTE_PUBLISH_ID: &str = "publish_id";
 /// The attribute in which the preprocessing function hands on the id of the raw message.
 pub const ATTRIBUTE_SOURCE_MESSAGE_ID: &str = "source_message_id";
 
+/// The attribute in which a publisher says where its events are made (`iot`, `web`, …).
+pub const ATTRIBUTE_SOURCE: &str = "source";
+
 /// One delivered message.
 #[derive(Debug, Clone)]
 pub struct Message {

@@ -35,6 +35,7 @@ pub fn events_table() -> Value {
             field("model_version", "STRING", "NULLABLE"),
             field("processed_timestamp", "TIMESTAMP", "NULLABLE"),
             field("publish_timestamp", "TIMESTAMP", "NULLABLE"),
+            field("source", "STRING", "NULLABLE"),
         ] },
         "timePartitioning": { "type": "DAY", "field": "event_timestamp" },
         "clustering": { "fields": ["event_type", "device_id"] },

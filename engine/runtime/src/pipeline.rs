@@ -7,6 +7,7 @@ use windtunnel_model::{
 };
 use windtunnel_stages::decode::{decode, reject};
 use windtunnel_stages::dedup::{DedupConfig, DedupIndex};
+use windtunnel_stages::enrich::enrich;
 use windtunnel_stages::validate::validate;
 use windtunnel_stages::window::{WindowConfig, Windows};
 
@@ -44,7 +45,7 @@ impl Pipeline {
         }
     }
 
-    /// Moves a micro-batch through decode, validate, dedup and window.
+    /// Moves a micro-batch through decode, validate, enrich, dedup and window.
     pub fn process(&mut self, messages: Vec<Message>, now: ProcessingTime) -> Outcome {
         let mut batch = EventBatch::for_messages(messages);
         let mut outcome = Outcome::default();
@@ -72,7 +73,7 @@ impl Pipeline {
             Err((reason, detail)) => Err((Stage::Decode, reason, detail)),
         };
         let message = &batch.messages[index as usize];
-        let event = match decoded {
+        let mut event = match decoded {
             Ok(event) => event,
             Err((stage, reason, detail)) => {
                 let key = EventKey::of_rejected(&message.publish_identity());
@@ -88,6 +89,7 @@ impl Pipeline {
             outcome.duplicates += 1;
             return;
         }
+        enrich(batch, &mut event);
         let watermark = self.windows.watermark();
         if self.windows.add(batch.text(event.device_id), event.event_time, event.value) {
             batch.events.push(event);

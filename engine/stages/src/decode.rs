@@ -91,6 +91,7 @@ pub fn decode(
         humidity: properties.humidity,
         battery: properties.battery,
         processed_time,
+        source: None,
         score: Score::Absent,
     })
 }

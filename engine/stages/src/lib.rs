@@ -5,6 +5,7 @@
 
 pub mod decode;
 pub mod dedup;
+pub mod enrich;
 pub mod limits;
 pub mod preprocess;
 pub mod score;
