@@ -72,10 +72,10 @@ impl Pipeline {
             },
             Err((reason, detail)) => Err((Stage::Decode, reason, detail)),
         };
-        let message = &batch.messages[index as usize];
         let mut event = match decoded {
             Ok(event) => event,
             Err((stage, reason, detail)) => {
+                let message = &batch.messages[index as usize];
                 let key = EventKey::of_rejected(&message.publish_identity());
                 if self.dedup.insert(key, now) {
                     outcome.rejects.push(reject(message, stage, reason, detail));
@@ -100,7 +100,7 @@ impl Pipeline {
             event_time: Some(event.event_time),
             watermark: Some(watermark),
             ..reject(
-                message,
+                batch.message_of(&event),
                 Stage::Window,
                 RejectReason::Late,
                 format!("event time {} is behind the watermark {watermark}", event.event_time),
