@@ -2,9 +2,6 @@
 //! protoc and without .proto files. Invariant: everything that the emulators and the engine's
 //! connectors share over the wire is declared here, and nothing else is shared between them.
 
-#![expect(missing_docs, reason = "generated code and re-exported message types")]
-#![expect(unreachable_pub, reason = "generated code")]
-#![expect(clippy::unwrap_used, reason = "generated code")]
 
 /// `google.protobuf.Empty`, for which prost uses the unit type.
 pub type Empty = ();
@@ -36,4 +33,29 @@ pub mod bigquery {
 pub mod vertex {
     pub use googleapis_tonic_google_cloud_aiplatform_v1::google::cloud::aiplatform::v1::*;
     include!(concat!(env!("OUT_DIR"), "/google.cloud.aiplatform.v1.PredictionService.rs"));
+}
+
+/// Implements unary methods of a server trait by refusing them, each by its full name.
+///
+/// `unimplemented_methods! { "google.pubsub.v1.Subscriber": seek(SeekRequest) -> SeekResponse = "Seek"; }`
+#[macro_export]
+macro_rules! unimplemented_methods {
+    ($service:literal: $($method:ident($request:ty) -> $response:ty = $name:literal;)*) => {
+        // Written out as `async_trait` would: that macro does not look inside this one.
+        $(fn $method<'life, 'async_trait>(
+            &'life self,
+            _: ::tonic::Request<$request>,
+        ) -> ::std::pin::Pin<Box<
+            dyn ::std::future::Future<Output = Result<::tonic::Response<$response>, ::tonic::Status>>
+                + Send
+                + 'async_trait,
+        >>
+        where
+            'life: 'async_trait,
+            Self: 'async_trait,
+        {
+            let text = concat!($service, "/", $name, " is not implemented by this emulator");
+            Box::pin(async move { Err(::tonic::Status::unimplemented(text)) })
+        })*
+    };
 }
