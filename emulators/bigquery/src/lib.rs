@@ -1,1 +1,14 @@
-//! An emulator of BigQuery: catalog, storage and write streams apart from wire.
+//! An emulator of BigQuery. Catalog, tables and write streams are pure state (time comes in as an
+//! argument); the wire around them serves REST v2 and gRPC `google.cloud.bigquery.storage.v1` on one
+//! plain-HTTP port. What is not implemented is refused by name: see `COVERAGE.md`.
+
+pub mod catalog;
+mod clock;
+pub mod limits;
+pub mod rows;
+pub mod schema;
+pub mod table;
+mod wire;
+pub mod write_streams;
+
+pub use wire::BigQueryEmulator;

@@ -1,0 +1,280 @@
+//! Protobuf rows of the Storage Write API: a message type described by the client, decoded straight
+//! into cells. Rules: the comments of `protobuf.proto` and "Data type conversions" of the Storage Write
+//! API's documentation. Invariant: any bytes are decoded or refused.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use arrow::array::RecordBatch;
+use prost::encoding::{WireType, decode_key, decode_varint};
+use prost_types::DescriptorProto;
+use prost_types::field_descriptor_proto::{Label, Type};
+
+use super::cell::check;
+use super::{BatchBuilder, Cell, CellError};
+use crate::limits::NESTING_MAX;
+use crate::schema::{Field, FieldType, Mode, TableSchema, index_of};
+
+/// A client's message type, matched with a table's columns.
+#[derive(Debug)]
+pub struct Decoder {
+    fields: HashMap<u32, Target>,
+    columns: Vec<Field>,
+}
+
+#[derive(Debug)]
+struct Target {
+    column: usize,
+    proto: Type,
+    repeated: bool,
+    nested: Option<Decoder>,
+}
+
+/// A row that cannot be taken.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RowError {
+    /// Its place in the request.
+    pub index: usize,
+    /// What is wrong with it.
+    pub error: CellError,
+}
+
+impl Decoder {
+    /// Matches a message type with a table.
+    ///
+    /// # Errors
+    /// A field that the table has not, or that has another shape or type there.
+    pub fn new(descriptor: &DescriptorProto, schema: &TableSchema) -> Result<Self, CellError> {
+        Self::of_message(descriptor, descriptor, &schema.fields, 1)
+    }
+
+    fn of_message(
+        root: &DescriptorProto,
+        message: &DescriptorProto,
+        columns: &[Field],
+        depth: usize,
+    ) -> Result<Self, CellError> {
+        if depth > NESTING_MAX {
+            let text = format!("Records are nested more than {NESTING_MAX} levels deep");
+            return Err(CellError::Invalid(text));
+        }
+        let mut fields = HashMap::new();
+        for field in &message.field {
+            let column = index_of(columns, field.name())
+                .ok_or_else(|| CellError::UnknownField(field.name().to_owned()))?;
+            let target = &columns[column];
+            let repeated = field.label() == Label::Repeated;
+            if repeated != (target.mode == Mode::Repeated) {
+                let text = format!("Proto field {} differs from the table in REPEATED", field.name());
+                return Err(CellError::Invalid(text));
+            }
+            let nested = match (&target.field_type, field.r#type()) {
+                (FieldType::Record(inner), Type::Message) => {
+                    let type_name = field.type_name().rsplit('.').next().unwrap_or_default();
+                    let find = |it: &&DescriptorProto| it.name() == type_name;
+                    let nested = message.nested_type.iter().find(find);
+                    let nested = nested.or_else(|| root.nested_type.iter().find(find)).ok_or_else(|| {
+                        CellError::Invalid(format!("Proto type {} is not described", field.type_name()))
+                    })?;
+                    Some(Self::of_message(root, nested, inner, depth + 1)?)
+                }
+                (field_type, proto) if fits(field_type, proto) => None,
+                (field_type, proto) => {
+                    return Err(CellError::Invalid(format!(
+                        "Proto field {} of type {} cannot be a column of type {}",
+                        field.name(),
+                        proto.as_str_name(),
+                        field_type.name()
+                    )));
+                }
+            };
+            let number = u32::try_from(field.number())
+                .map_err(|_| CellError::Invalid("field numbers are positive".to_owned()))?;
+            fields.insert(number, Target { column, proto: field.r#type(), repeated, nested });
+        }
+        Ok(Self { fields, columns: columns.to_vec() })
+    }
+
+    /// Decodes rows into a batch.
+    ///
+    /// # Errors
+    /// All rows that are wrong; then no batch is made.
+    pub fn decode(
+        &self,
+        schema: &TableSchema,
+        rows: &[impl AsRef<[u8]>],
+    ) -> Result<RecordBatch, Vec<RowError>> {
+        let mut batch = BatchBuilder::new(schema);
+        let mut errors = Vec::new();
+        for (index, row) in rows.iter().enumerate() {
+            match self.row(row.as_ref()) {
+                Ok(cells) => batch.push(&cells),
+                Err(error) => errors.push(RowError { index, error }),
+            }
+        }
+        if !errors.is_empty() {
+            return Err(errors);
+        }
+        batch.finish().map_err(|error| vec![RowError { index: 0, error }])
+    }
+
+    fn row<'a>(&self, bytes: &'a [u8]) -> Result<Vec<Cell<'a>>, CellError> {
+        let cells = self.message(bytes)?;
+        self.columns.iter().zip(&cells).try_for_each(|(field, cell)| check(field, cell))?;
+        Ok(cells)
+    }
+
+    fn message<'a>(&self, mut bytes: &'a [u8]) -> Result<Vec<Cell<'a>>, CellError> {
+        let mut cells: Vec<Cell<'a>> = self
+            .columns
+            .iter()
+            .map(|field| match field.mode {
+                Mode::Repeated => Cell::List(Vec::new()),
+                Mode::Nullable | Mode::Required => Cell::Null,
+            })
+            .collect();
+        while !bytes.is_empty() {
+            let (number, wire) = decode_key(&mut bytes).map_err(|_| malformed())?;
+            let raw = take(&mut bytes, wire)?;
+            let Some(target) = self.fields.get(&number) else {
+                return Err(CellError::UnknownField(format!("proto field number {number}")));
+            };
+            if let (true, Raw::Bytes(packed)) = (target.repeated, raw)
+                && let Some(wire) = packable(target.proto)
+            {
+                let mut packed = packed;
+                while !packed.is_empty() {
+                    let raw = take(&mut packed, wire)?;
+                    let value = self.value(target, raw)?;
+                    push_item(&mut cells[target.column], value);
+                }
+                continue;
+            }
+            let value = self.value(target, raw)?;
+            if target.repeated {
+                push_item(&mut cells[target.column], value);
+            } else {
+                cells[target.column] = value;
+            }
+        }
+        Ok(cells)
+    }
+
+    fn value<'a>(&self, target: &Target, raw: Raw<'a>) -> Result<Cell<'a>, CellError> {
+        let field = &self.columns[target.column];
+        let wrong = |what: &str| CellError::Invalid(format!("Field {}: {what}", field.name));
+        let cell = match (target.proto, raw) {
+            (Type::Message, Raw::Bytes(bytes)) => {
+                let nested = target.nested.as_ref().ok_or_else(malformed)?;
+                return nested.message(bytes).map(Cell::Record);
+            }
+            (Type::String, Raw::Bytes(bytes)) => {
+                let text = std::str::from_utf8(bytes).map_err(|_| wrong("not UTF-8"))?;
+                Cell::Text(Cow::Borrowed(text))
+            }
+            (Type::Bytes, Raw::Bytes(bytes)) => Cell::Bytes(Cow::Borrowed(bytes)),
+            (Type::Bool, Raw::Varint(value)) => Cell::Bool(value != 0),
+            (Type::Int32, Raw::Varint(value)) => Cell::Int(i64::from(value as u32 as i32)),
+            (Type::Int64, Raw::Varint(value)) => Cell::Int(value as i64),
+            (Type::Uint32, Raw::Varint(value)) => Cell::Int(i64::from(value as u32)),
+            (Type::Sint32 | Type::Sint64, Raw::Varint(value)) => {
+                Cell::Int((value >> 1) as i64 ^ -((value & 1) as i64))
+            }
+            (Type::Fixed32, Raw::Fixed32(value)) => Cell::Int(i64::from(value)),
+            (Type::Sfixed32, Raw::Fixed32(value)) => Cell::Int(i64::from(value as i32)),
+            (Type::Sfixed64, Raw::Fixed64(value)) => Cell::Int(value as i64),
+            (Type::Float, Raw::Fixed32(value)) => Cell::Float(f64::from(f32::from_bits(value))),
+            (Type::Double, Raw::Fixed64(value)) => Cell::Float(f64::from_bits(value)),
+            _ => return Err(malformed()),
+        };
+        Ok(match (&field.field_type, cell) {
+            (FieldType::Float64, Cell::Int(value)) => Cell::Float(value as f64),
+            (FieldType::Timestamp, Cell::Text(text)) => {
+                Cell::Int(super::from_json::timestamp(&text).ok_or_else(|| wrong("no timestamp"))?)
+            }
+            (_, cell) => cell,
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Raw<'a> {
+    Varint(u64),
+    Fixed32(u32),
+    Fixed64(u64),
+    Bytes(&'a [u8]),
+}
+
+fn take<'a>(bytes: &mut &'a [u8], wire: WireType) -> Result<Raw<'a>, CellError> {
+    match wire {
+        WireType::Varint => decode_varint(bytes).map(Raw::Varint).map_err(|_| malformed()),
+        WireType::ThirtyTwoBit => {
+            let (value, rest) = bytes.split_first_chunk().ok_or_else(malformed)?;
+            *bytes = rest;
+            Ok(Raw::Fixed32(u32::from_le_bytes(*value)))
+        }
+        WireType::SixtyFourBit => {
+            let (value, rest) = bytes.split_first_chunk().ok_or_else(malformed)?;
+            *bytes = rest;
+            Ok(Raw::Fixed64(u64::from_le_bytes(*value)))
+        }
+        WireType::LengthDelimited => {
+            let length = decode_varint(bytes).map_err(|_| malformed())?;
+            let length = usize::try_from(length).map_err(|_| malformed())?;
+            let (value, rest) = bytes.split_at_checked(length).ok_or_else(malformed)?;
+            *bytes = rest;
+            Ok(Raw::Bytes(value))
+        }
+        WireType::StartGroup | WireType::EndGroup => Err(malformed()),
+    }
+}
+
+/// The wire type of a scalar inside a packed field; none for those that cannot be packed.
+fn packable(proto: Type) -> Option<WireType> {
+    match proto {
+        Type::Bool | Type::Int32 | Type::Int64 | Type::Uint32 | Type::Sint32 | Type::Sint64 => {
+            Some(WireType::Varint)
+        }
+        Type::Fixed32 | Type::Sfixed32 | Type::Float => Some(WireType::ThirtyTwoBit),
+        Type::Sfixed64 | Type::Double => Some(WireType::SixtyFourBit),
+        _ => None,
+    }
+}
+
+fn push_item<'a>(list: &mut Cell<'a>, value: Cell<'a>) {
+    if let Cell::List(items) = list {
+        items.push(value);
+    }
+}
+
+fn fits(field_type: &FieldType, proto: Type) -> bool {
+    let integers = [
+        Type::Int32,
+        Type::Int64,
+        Type::Uint32,
+        Type::Sint32,
+        Type::Sint64,
+        Type::Fixed32,
+        Type::Sfixed32,
+        Type::Sfixed64,
+    ];
+    match field_type {
+        FieldType::Bool => proto == Type::Bool,
+        FieldType::Int64 => integers.contains(&proto),
+        FieldType::Float64 => {
+            matches!(proto, Type::Double | Type::Float) || integers.contains(&proto)
+        }
+        FieldType::String | FieldType::Json => proto == Type::String,
+        FieldType::Bytes => proto == Type::Bytes,
+        FieldType::Timestamp => matches!(proto, Type::Int64 | Type::String),
+        FieldType::Date => matches!(proto, Type::Int32 | Type::Int64),
+        FieldType::Record(_) => false,
+    }
+}
+
+fn malformed() -> CellError {
+    CellError::Invalid("The row cannot be parsed as the described message".to_owned())
+}
+
+#[cfg(test)]
+mod tests;
