@@ -1,2 +1,105 @@
-//! wire
-pub struct BigQueryEmulator;
+//! The wire: REST v2 and gRPC `google.cloud.bigquery.storage.v1` on one plain-HTTP port, around one
+//! lock over catalog and streams that is held for single steps, never across an await.
+
+mod append;
+mod grpc;
+mod insert;
+mod request;
+mod rest;
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+
+use serde_json::Value;
+use windtunnel_protos::bigquery::big_query_read_server::BigQueryReadServer;
+use windtunnel_protos::bigquery::big_query_write_server::BigQueryWriteServer;
+
+use crate::catalog::Catalog;
+use crate::clock::now_micros;
+use crate::limits::APPEND_BYTES_MAX;
+use crate::table::TableId;
+use crate::write_streams::WriteStreams;
+
+/// A running emulator; clones are handles of the same one.
+#[derive(Clone, Debug, Default)]
+pub struct BigQueryEmulator {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    state: Mutex<State>,
+}
+
+/// Everything behind the lock.
+#[derive(Debug, Default)]
+pub(crate) struct State {
+    pub(crate) catalog: Catalog,
+    pub(crate) streams: WriteStreams,
+    /// `insertId`s by table, with the time until which they are remembered.
+    pub(crate) insert_ids: HashMap<TableId, insert::InsertIds>,
+}
+
+/// A request to seed the emulator that cannot be met; the text is the service's own.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct SeedError(String);
+
+impl BigQueryEmulator {
+    /// An emulator with no datasets.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The routes of REST and gRPC, for one plain-HTTP port.
+    pub fn router(&self) -> axum::Router {
+        let write = BigQueryWriteServer::new(grpc::Wire::new(Arc::clone(&self.shared)))
+            .max_decoding_message_size(APPEND_BYTES_MAX);
+        let read = BigQueryReadServer::new(grpc::Wire::new(Arc::clone(&self.shared)));
+        axum::Router::new()
+            .route_service("/google.cloud.bigquery.storage.v1.BigQueryWrite/{method}", write)
+            .route_service("/google.cloud.bigquery.storage.v1.BigQueryRead/{method}", read)
+            .merge(rest::router(Arc::clone(&self.shared)))
+    }
+
+    /// Creates a dataset.
+    ///
+    /// # Errors
+    /// It exists.
+    pub fn create_dataset(&self, project: &str, dataset: &str) -> Result<(), SeedError> {
+        self.shared
+            .state()
+            .catalog
+            .create_dataset(project, dataset, "US", serde_json::Map::new(), now_micros())
+            .map(|_| ())
+            .map_err(|error| SeedError(error.to_string()))
+    }
+
+    /// Creates a table from a REST resource (schema, partitioning, clustering).
+    ///
+    /// # Errors
+    /// As `tables.insert`.
+    pub fn create_table(
+        &self,
+        project: &str,
+        dataset: &str,
+        table: &str,
+        resource: &Value,
+    ) -> Result<(), SeedError> {
+        let id = TableId {
+            project: project.to_owned(),
+            dataset: dataset.to_owned(),
+            table: table.to_owned(),
+        };
+        rest::create_table(&self.shared, id, resource)
+            .map(|_| ())
+            .map_err(|error| SeedError(error.to_string()))
+    }
+}
+
+impl Shared {
+    pub(crate) fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
