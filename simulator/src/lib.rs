@@ -1,1 +1,18 @@
-//! Seeded devices, visitors, arrivals, disorder and the ledger; does not know the engine.
+//! Seeded load and its ledger: devices and visitors, open-loop arrivals, disorder, and the account of
+//! what must become of each event. It does not know the engine, so it cannot make what the engine
+//! "expects". Invariant: the events of a workload are a function of its seed alone.
+
+mod arrivals;
+mod device;
+mod fingerprint;
+mod ledger;
+pub mod limits;
+mod plan;
+mod stream;
+mod visitor;
+mod workload;
+
+pub use fingerprint::{CanonicalEvent, fingerprint, id_hash};
+pub use ledger::{DeadLetter, Ledger, LedgerSummary, Observations, RowSeen};
+pub use plan::{Expect, Malformation, Plan, PlannedEvent, StreamDigest};
+pub use workload::{Arrivals, Disorder, Source, SourceKind, Workload, WorkloadError};

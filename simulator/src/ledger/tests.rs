@@ -1,0 +1,104 @@
+//! Goal: the judgement finds every loss, doubling, change and stranger, and nothing else.
+//! Method: a perfect world is made from a plan; then one observation is removed, doubled, changed or
+//! added, and exactly one count must move.
+
+use super::*;
+use crate::workload::{Arrivals, Disorder, Source, SourceKind, Workload};
+use proptest::prelude::*;
+
+fn world(seed: u64) -> (Ledger, Observations) {
+    let workload = Workload {
+        seed,
+        start_micros: 0,
+        duration_ns: 100_000_000,
+        time_scale: 1.0,
+        sources: vec![Source {
+            name: "iot".to_owned(),
+            kind: SourceKind::Devices,
+            count: 3,
+            rate_per_second: 1_000.0,
+            arrivals: Arrivals::Constant,
+        }],
+        disorder: Disorder {
+            late: 0.1,
+            late_by_min_s: 10.0,
+            late_by_max_s: 20.0,
+            duplicate: 0.1,
+            conflicting_duplicate: 0.1,
+            malformed: 0.2,
+            ..Disorder::default()
+        },
+    };
+    let (mut ledger, mut seen) = (Ledger::default(), Observations::default());
+    for event in workload.plan() {
+        ledger.record(&event);
+        ledger.acknowledged(event.ordinal);
+        let letter = |reason: &str| DeadLetter {
+            publish_id: Some(event.publish_id.clone()),
+            reason: reason.to_owned(),
+        };
+        match event.expect {
+            Expect::Row { late: true, .. } => seen.late.push(letter("late")),
+            Expect::Row { id, fingerprint, .. } => seen.rows.push(RowSeen { id, fingerprint }),
+            Expect::Copy { .. } => {}
+            Expect::Reject(kind) => seen.dead_letters.push(letter(kind.reasons()[0])),
+        }
+    }
+    (ledger, seen)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #[test]
+    fn one_flaw_moves_one_count(seed in any::<u64>(), flaw in 0_u8..7, pick in any::<usize>()) {
+        let (ledger, mut seen) = world(seed);
+        let clean = ledger.judge(&seen);
+        let at = pick % seen.rows.len();
+        let letter = pick % seen.dead_letters.len();
+        let mut expected = LedgerSummary { samples: Vec::new(), ..clean.clone() };
+        prop_assert_eq!((clean.lost, clean.duplicated, clean.unexpected), (0, 0, 0));
+        match flaw {
+            0 => { seen.rows.remove(at); expected.ok -= 1; expected.lost += 1; }
+            1 => { seen.rows.push(seen.rows[at]); expected.duplicated += 1; }
+            2 => {
+                seen.rows[at].fingerprint ^= 1;
+                expected.ok -= 1; expected.misplaced += 1; expected.unexpected += 1;
+            }
+            3 => {
+                seen.rows.push(RowSeen { id: 1, fingerprint: 1 });
+                expected.unexpected += 1;
+            }
+            4 => { seen.dead_letters.remove(letter); expected.dead_lettered -= 1; expected.lost += 1; }
+            5 => {
+                seen.dead_letters[letter].reason = "no reason".to_owned();
+                expected.dead_lettered -= 1; expected.misplaced += 1; expected.unexpected += 1;
+            }
+            _ => {
+                let late = seen.dead_letters[letter].clone();
+                seen.dead_letters.push(late);
+                expected.duplicated += 1;
+            }
+        }
+        let judged = ledger.judge(&seen);
+        prop_assert_eq!(judged.samples.len(), 1);
+        prop_assert_eq!(LedgerSummary { samples: Vec::new(), ..judged }, expected);
+    }
+}
+
+#[test]
+fn a_publish_whose_answer_was_lost_may_arrive_once() {
+    let (mut ledger, seen) = world(5);
+    let before = ledger.judge(&seen);
+    let ordinal = ledger
+        .entries
+        .iter()
+        .position(|entry| match entry.expect {
+            Expect::Row { id, late: false, .. } => ledger.groups()[&id].fingerprints.len() == 1,
+            _ => false,
+        })
+        .unwrap();
+    ledger.entries[ordinal].outcome = Outcome::Unknown;
+    let after = ledger.judge(&seen);
+    assert_eq!((after.recovered, after.lost, after.duplicated), (1, 0, 0));
+    assert_eq!(after.ok, before.ok - 1);
+}
