@@ -1,1 +1,17 @@
-//! Pub/Sub, Cloud Storage, BigQuery and Vertex connectors: the only production code that speaks GCP.
+//! The connectors: the only production code that speaks to Google Cloud. Each is an async function over
+//! bounded channels that carries out the runtime's commands with Google's own clients and answers with
+//! the runtime's inputs. Invariant: what is worth a retry is retried here; what is in doubt is reported
+//! as doubt, never guessed.
+
+pub mod endpoints;
+pub mod function;
+pub mod job;
+pub mod limits;
+mod objects;
+mod pubsub_source;
+mod rows;
+mod vertex;
+pub mod world;
+mod write_sink;
+
+pub use vertex::PredictionStats;

@@ -1,0 +1,127 @@
+//! A streaming job, put together: source, coordinator, sink, scorer and object store over bounded
+//! channels, with its checkpoints in a folder. It runs until it is asked to drain.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use windtunnel_model::schema::{EVENTS_TABLE, WINDOWS_TABLE};
+use windtunnel_runtime::checkpoint::RecordError;
+use windtunnel_runtime::command::Table;
+use windtunnel_runtime::coordinator::{Coordinator, CoordinatorConfig};
+use windtunnel_runtime::driver::{Connectors, DriveError, drive};
+use windtunnel_runtime::limits::{BATCHES_MAX, COMMANDS_MAX, INPUTS_MAX};
+use windtunnel_runtime::metrics::Counters;
+use windtunnel_runtime::store::{DiskStore, StoreError};
+
+use crate::endpoints::{ConnectError, Endpoints};
+use crate::vertex::{PredictionStats, Vertex};
+use crate::world::ReferenceNames;
+use crate::write_sink::WriteSink;
+use crate::{objects, pubsub_source, vertex, write_sink};
+
+/// What a job is set up with.
+#[derive(Debug, Clone)]
+pub struct JobConfig {
+    /// The project's names.
+    pub names: ReferenceNames,
+    /// The subscription that the job reads.
+    pub subscription: String,
+    /// Region of the Vertex AI endpoint.
+    pub region: String,
+    /// Id of the Vertex AI endpoint.
+    pub vertex_endpoint: String,
+    /// Where the checkpoints are.
+    pub checkpoints: PathBuf,
+    /// The coordinator; `job` names a new job and is ignored where the folder holds one.
+    pub coordinator: CoordinatorConfig,
+}
+
+/// Why a job ended before it was drained.
+#[derive(Debug, thiserror::Error)]
+pub enum JobError {
+    /// A client cannot be made.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The checkpoints cannot be used.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The checkpoints cannot be read.
+    #[error(transparent)]
+    Record(#[from] RecordError),
+    /// The job could not go on.
+    #[error(transparent)]
+    Drive(#[from] DriveError),
+    /// The source cannot be read.
+    #[error("source: {0}")]
+    Source(String),
+}
+
+/// Runs a job until `drain` and answers with its last counters; they are published while it runs.
+///
+/// # Errors
+/// [`JobError`].
+pub async fn run(
+    config: JobConfig,
+    endpoints: &Endpoints,
+    drain: CancellationToken,
+    counters: watch::Sender<Counters>,
+    stats: PredictionStats,
+) -> Result<Counters, JobError> {
+    let (store, log) = DiskStore::acquire(&config.checkpoints, &config.coordinator.job)?;
+    let coordinator = CoordinatorConfig { job: store.job().to_owned(), ..config.coordinator };
+    let (coordinator, recovery) = Coordinator::start(coordinator, &log)?;
+    drop(log);
+    let (inputs_sender, inputs) = mpsc::channel(INPUTS_MAX);
+    let (batches, messages) = mpsc::channel(BATCHES_MAX);
+    let (acks, acks_receiver) = mpsc::channel(COMMANDS_MAX);
+    let (sink, sink_commands) = mpsc::channel(COMMANDS_MAX);
+    let (scores, score_commands) = mpsc::channel(COMMANDS_MAX);
+    let (objects_sender, object_commands) = mpsc::channel(COMMANDS_MAX);
+    let write_sink = WriteSink {
+        channel: endpoints.write_channel()?,
+        bearer: endpoints.bearer("BigQuery Storage Write")?,
+        tables: HashMap::from([
+            (Table::Events, config.names.table(EVENTS_TABLE)),
+            (Table::Windows, config.names.table(WINDOWS_TABLE)),
+        ]),
+    };
+    let vertex = Vertex {
+        http: reqwest::Client::new(),
+        url: format!(
+            "{}/v1/projects/{}/locations/{}/endpoints/{}:predict",
+            endpoints.vertex, config.names.project, config.region, config.vertex_endpoint
+        ),
+        tokens: endpoints.bearer("Vertex AI")?.tokens,
+        stats,
+    };
+    let storage = endpoints.storage().await?;
+    let subscriber = endpoints.subscriber().await?;
+    let bucket = config.names.failed_events_bucket();
+    let mut connectors = JoinSet::new();
+    connectors.spawn(write_sink::run(write_sink, sink_commands, inputs_sender.clone()));
+    connectors.spawn(vertex::run(vertex, score_commands, inputs_sender.clone()));
+    connectors.spawn(objects::run(storage, bucket, object_commands, inputs_sender.clone()));
+    let subscription = config.names.subscription(&config.subscription);
+    let stop = CancellationToken::new();
+    let source = tokio::spawn(pubsub_source::run(
+        subscriber,
+        subscription,
+        batches,
+        acks_receiver,
+        stop.clone(),
+    ));
+    let ends =
+        Connectors { messages, acks, sink, scores, objects: objects_sender, inputs, inputs_sender };
+    let driven = drive(coordinator, recovery, ends, store, drain, counters).await;
+    // The drive let go of its ends: the connectors finish what they have and end.
+    stop.cancel();
+    let pulled = source.await;
+    connectors.join_all().await;
+    match pulled {
+        Ok(Err(reason)) => Err(JobError::Source(reason)),
+        Ok(Ok(())) | Err(_) => Ok(driven?),
+    }
+}

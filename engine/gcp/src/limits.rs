@@ -1,0 +1,39 @@
+//! The bounds of the connectors, each with the reason for its value.
+
+use std::time::Duration;
+
+/// Messages that the subscriber may hold: what the epochs in flight hold, and room for one more.
+pub const OUTSTANDING_MESSAGES_MAX: i64 = 100_000;
+/// Messages of one micro-batch: batch size alone is worth sixty times in throughput, and beyond a
+/// thousand it gains nothing more.
+pub const BATCH_MESSAGES: usize = 1_000;
+/// How long a micro-batch waits for more messages after its first: invisible in the latency.
+pub const BATCH_LINGER: Duration = Duration::from_millis(5);
+/// Bytes of one AppendRows request: under the 10 MB that the service takes.
+pub const APPEND_BYTES_MAX: usize = 8 << 20;
+/// Append requests under way on one connection.
+pub const APPENDS_IN_FLIGHT: usize = 64;
+/// First pause before a call is tried again; it doubles.
+pub const BACKOFF: Duration = Duration::from_millis(50);
+/// Longest pause before a call is tried again.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// Objects that are written at the same time.
+pub const OBJECTS_IN_FLIGHT: usize = 16;
+/// Instances of one prediction request (64 or 1 MB, whichever comes first).
+pub const INSTANCES_MAX: usize = 64;
+/// Prediction requests under way at the start; the limit grows with successes and halves with failures.
+pub const PREDICTIONS_IN_FLIGHT_START: usize = 4;
+/// Prediction requests under way at the most.
+pub const PREDICTIONS_IN_FLIGHT_MAX: usize = 16;
+/// How long a batch waits for its scores, retries included, before its rows are stored without.
+pub const PREDICTION_DEADLINE: Duration = Duration::from_secs(2);
+/// Failures in a row that open the circuit breaker.
+pub const BREAKER_FAILURES: u32 = 5;
+/// How long an open breaker waits before it lets one request through.
+pub const BREAKER_PAUSE: Duration = Duration::from_secs(1);
+/// Requests that the preprocessing function handles at the same time; more are told to come back.
+pub const FUNCTION_IN_FLIGHT: usize = 1_024;
+/// Bytes of one push request: a message of 10 MB in base64, and its envelope.
+pub const PUSH_BYTES_MAX: usize = 16 << 20;
+/// How long messages gather before the function or the generator publishes them.
+pub const PUBLISH_LINGER: Duration = Duration::from_millis(5);
