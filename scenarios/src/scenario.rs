@@ -1,0 +1,210 @@
+//! Scenario files: TOML, typed once. Every key is known or an error with file, line, column and the
+//! nearest valid key; all errors of a file are reported, not only the first. Invariant: a scenario that
+//! was read can be run.
+
+mod expectation;
+mod reader;
+mod units;
+
+use std::time::Duration;
+
+use windtunnel_model::EventTime;
+use windtunnel_simulator::{Arrivals, Disorder, Source, SourceKind, Workload};
+use windtunnel_stages::window::WindowConfig;
+
+pub use expectation::{Expectation, Judged, METRICS, Metrics};
+pub use reader::Problem;
+
+use reader::Reader;
+
+/// How the pipeline is laid out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Topology {
+    /// Raw topic, push, preprocessing function, second topic, engine.
+    Function,
+    /// Raw topic, engine.
+    Fused,
+}
+
+/// A scenario.
+#[derive(Debug, Clone)]
+pub struct Scenario {
+    /// Its name.
+    pub name: String,
+    /// What it shows.
+    pub about: String,
+    /// What is blown at the pipeline.
+    pub workload: Workload,
+    /// How the pipeline is laid out.
+    pub topology: Topology,
+    /// Its windows.
+    pub windows: WindowConfig,
+    /// How long an epoch takes messages.
+    pub checkpoint_interval: Duration,
+    /// Whether events are scored.
+    pub predict: bool,
+    /// Faults on the timeline; this build injects none, so they make the verdict `not_evaluated`.
+    pub faults: Vec<String>,
+    /// What must hold at the end.
+    pub expectations: Vec<Expectation>,
+}
+
+/// Reads a scenario.
+///
+/// # Errors
+/// All problems of the file, in the order of their places.
+pub fn parse(file: &str, text: &str) -> Result<Scenario, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let document = match toml::de::DeTable::parse(text) {
+        Ok(document) => document,
+        Err(error) => {
+            let at = error.span().map_or(0, |span| span.start);
+            return Err(vec![Problem::at(file, text, at, error.message().to_owned())]);
+        }
+    };
+    let scenario = {
+        let mut reader = Reader::new(file, text, "", document.get_ref(), &mut problems);
+        let scenario = scenario(&mut reader);
+        reader.finish();
+        scenario
+    };
+    if problems.is_empty()
+        && let Err(error) = scenario.workload.validate()
+    {
+        problems.push(Problem::at(file, text, 0, error.to_string()));
+    }
+    if problems.is_empty() {
+        return Ok(scenario);
+    }
+    problems.sort_by_key(|problem| (problem.line, problem.column));
+    Err(problems)
+}
+
+fn scenario(reader: &mut Reader<'_, '_>) -> Scenario {
+    let name = reader.text("name").unwrap_or_default();
+    let about = reader.text("about").unwrap_or_default();
+    let seed = reader.integer("seed").unwrap_or(1);
+    let duration = reader.duration("duration").unwrap_or(Duration::from_secs(20));
+    let start = reader.time("start").unwrap_or(EventTime(1_767_254_400_000_000));
+    let time_scale = reader.number("time_scale", 1e-6, 1e6).unwrap_or(1.0);
+    let mut sources = reader.tables("fleet", |fleet| source(fleet, SourceKind::Devices, "devices"));
+    sources.extend(
+        reader.tables("visitors", |group| source(group, SourceKind::Visitors, "visitors")),
+    );
+    if sources.is_empty() {
+        reader.problem(0, "no [[fleet]] and no [[visitors]]: nothing would be sent".to_owned());
+    }
+    let disorder = reader.table("disorder", disorder).unwrap_or_default();
+    let pipeline = reader.table("pipeline", pipeline).unwrap_or_default();
+    let faults = reader.tables("fault", |fault| {
+        let kind = fault.text("kind").unwrap_or_default();
+        if let Some((at, place)) = fault.placed_duration("at")
+            && at >= duration
+        {
+            fault.problem(place, "the fault is after the end of the scenario".to_owned());
+        }
+        let _for = fault.duration("for");
+        kind
+    });
+    let expectations = reader
+        .tables("expect", |expect| {
+            let (text, place) = expect.placed_text("that")?;
+            match Expectation::parse(&text) {
+                Ok(expectation) => Some(expectation),
+                Err(message) => {
+                    expect.problem(place, message);
+                    None
+                }
+            }
+        })
+        .into_iter()
+        .flatten()
+        .collect();
+    let duration_ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    let start_micros = start.0;
+    Scenario {
+        name,
+        about,
+        workload: Workload { seed, start_micros, duration_ns, time_scale, sources, disorder },
+        topology: pipeline.topology,
+        windows: pipeline.windows,
+        checkpoint_interval: pipeline.checkpoint_interval,
+        predict: pipeline.predict,
+        faults,
+        expectations,
+    }
+}
+
+fn source(reader: &mut Reader<'_, '_>, kind: SourceKind, count_key: &str) -> Source {
+    Source {
+        name: reader.text("name").unwrap_or_else(|| count_key.to_owned()),
+        kind,
+        count: u32::try_from(reader.integer(count_key).unwrap_or(1)).unwrap_or(u32::MAX),
+        rate_per_second: reader.rate("rate").unwrap_or(1.0),
+        arrivals: reader
+            .choice("arrivals", &[("constant", Arrivals::Constant), ("poisson", Arrivals::Poisson)])
+            .unwrap_or(Arrivals::Constant),
+    }
+}
+
+fn disorder(reader: &mut Reader<'_, '_>) -> Disorder {
+    let mut share = |name: &str| reader.number(name, 0.0, 1.0).unwrap_or_default();
+    let mut disorder = Disorder {
+        late: share("late"),
+        out_of_order: share("out_of_order"),
+        duplicate: share("duplicate"),
+        conflicting_duplicate: share("conflicting_duplicate"),
+        malformed: share("malformed"),
+        oversize: share("oversize"),
+        ..Disorder::default()
+    };
+    let mut seconds = |name: &str| reader.duration(name).unwrap_or_default().as_secs_f64();
+    disorder.late_by_min_s = seconds("late_by_min");
+    disorder.late_by_max_s = seconds("late_by_max");
+    disorder.out_of_order_by_max_s = seconds("out_of_order_by_max");
+    disorder
+}
+
+struct Pipeline {
+    topology: Topology,
+    windows: WindowConfig,
+    checkpoint_interval: Duration,
+    predict: bool,
+}
+
+impl Default for Pipeline {
+    fn default() -> Self {
+        Self {
+            topology: Topology::Function,
+            windows: WindowConfig::default(),
+            checkpoint_interval: Duration::from_millis(200),
+            predict: true,
+        }
+    }
+}
+
+fn pipeline(reader: &mut Reader<'_, '_>) -> Pipeline {
+    let default = Pipeline::default();
+    let mut micros = |name: &str, default: i64| {
+        let micros = reader.duration(name).map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
+        micros.unwrap_or(default)
+    };
+    let windows = WindowConfig {
+        size_micros: micros("window", default.windows.size_micros).max(1),
+        allowed_lateness_micros: micros("allowed_lateness", default.windows.allowed_lateness_micros),
+        watermark_bound_micros: micros("watermark_bound", default.windows.watermark_bound_micros),
+    };
+    Pipeline {
+        topology: reader
+            .choice("topology", &[("function", Topology::Function), ("fused", Topology::Fused)])
+            .unwrap_or(default.topology),
+        windows,
+        checkpoint_interval: reader
+            .duration("checkpoint_interval")
+            .unwrap_or(default.checkpoint_interval),
+        predict: reader.flag("predict").unwrap_or(default.predict),
+    }
+}
+
+#[cfg(test)]
+mod tests;

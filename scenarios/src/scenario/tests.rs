@@ -1,0 +1,73 @@
+//! Goal: every mistake in a file is reported at its place with what to do. Method: files with one
+//! mistake each, and the library.
+
+use super::*;
+
+const GOOD: &str = r#"name = "t"
+duration = "5s"
+[[fleet]]
+name = "iot"
+devices = 10
+rate = "100/s"
+"#;
+
+fn problems(text: &str) -> Vec<String> {
+    match parse("t.toml", text) {
+        Ok(_) => Vec::new(),
+        Err(problems) => problems.iter().map(ToString::to_string).collect(),
+    }
+}
+
+#[test]
+fn a_good_file_has_no_problems() {
+    assert_eq!(problems(GOOD), Vec::<String>::new());
+}
+
+#[test]
+fn mistakes_are_reported_with_place_and_advice() {
+    let cases = [
+        (
+            GOOD.replace("rate =", "ratee ="),
+            "t.toml:6:1: error: unknown key \"ratee\" in [[fleet]]; nearest valid key is \"rate\"",
+        ),
+        (
+            GOOD.replace("100/s", "-100/s"),
+            "t.toml:6:8: error: rate: must be a positive rate such as \"5000/s\" or \"30/m\"",
+        ),
+        (
+            GOOD.replace("duration =", "durations ="),
+            "t.toml:2:1: error: unknown key \"durations\" at the top; nearest valid key is \"duration\"",
+        ),
+        (
+            format!("{GOOD}[[fault]]\nkind = \"outage\"\nat = \"9s\"\n"),
+            "t.toml:9:6: error: the fault is after the end of the scenario",
+        ),
+        (
+            format!("{GOOD}[[expect]]\nthat = \"ledger.lots == 0\"\n"),
+            "t.toml:8:8: error: unknown metric \"ledger.lots\"; nearest is \"ledger.lost\"",
+        ),
+        (
+            format!("{GOOD}[disorder]\nlate = 1.5\n"),
+            "t.toml:8:8: error: late: must be a number from 0 to 1",
+        ),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(problems(&text), [expected], "{text}");
+    }
+}
+
+#[test]
+fn all_mistakes_of_a_file_are_reported_at_once() {
+    let text = GOOD.replace("devices", "device").replace("5s", "five");
+    assert_eq!(problems(&text).len(), 2);
+    assert!(problems("name = ").first().is_some_and(|problem| problem.starts_with("t.toml:1:")));
+}
+
+#[test]
+fn every_scenario_of_the_library_can_be_read() {
+    for (name, text) in crate::library::SCENARIOS {
+        let scenario = parse(name, text).unwrap_or_else(|problems| panic!("{problems:?}"));
+        assert_eq!(scenario.name, *name);
+        assert!(!scenario.expectations.is_empty(), "{name} expects nothing");
+    }
+}
