@@ -1,1 +1,222 @@
-//! cli
+//! The command line: what can be asked, and who answers.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tokio_util::sync::CancellationToken;
+
+use crate::exit::Exit;
+use crate::progress::{Output, Reporter};
+use crate::run::{RunOptions, run};
+use crate::scenario::{Scenario, parse};
+use crate::target::Target;
+use crate::{emulators, library, pipeline};
+
+/// A wind tunnel for GCP data pipelines.
+#[derive(Debug, Parser)]
+#[command(version, about)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run a scenario and judge it (the default: happy-path)
+    Run(RunArguments),
+    /// List the built-in scenarios
+    List,
+    /// Print a built-in scenario
+    Show {
+        /// Its name
+        name: String,
+    },
+    /// Check a scenario file
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+    /// Serve the emulators until Ctrl-C
+    Emulators(emulators::EmulatorArguments),
+    /// Run the engine alone until SIGTERM, then drain
+    Pipeline(pipeline::PipelineArguments),
+}
+
+#[derive(Debug, clap::Args)]
+struct RunArguments {
+    /// A built-in scenario, or a file
+    #[arg(default_value = "happy-path")]
+    scenario: String,
+    /// Another seed than the scenario's
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Another length than the scenario's, in seconds
+    #[arg(long)]
+    seconds: Option<u64>,
+    #[command(flatten)]
+    target: TargetArguments,
+    /// text, or json: JSON lines of which the last is the report
+    #[arg(long, value_enum, default_value = "text")]
+    output: Output,
+    /// Write the report to this file, too
+    #[arg(long)]
+    report: Option<PathBuf>,
+    /// Plain lines, even on a terminal
+    #[arg(long)]
+    plain: bool,
+}
+
+/// Where to run; shared by several commands.
+#[derive(Debug, Clone, clap::Args)]
+pub struct TargetArguments {
+    /// Where to run
+    #[arg(long, value_enum, default_value = "embedded")]
+    pub target: Target,
+    /// The project
+    #[arg(long, default_value = "windtunnel")]
+    pub project: String,
+    /// The region of Vertex AI
+    #[arg(long, default_value = "us-central1")]
+    pub region: String,
+    /// The id of the Vertex AI endpoint
+    #[arg(long, default_value = "1")]
+    pub vertex_endpoint: String,
+}
+
+/// Parses the command line and does what it asks.
+pub async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let exit = match cli.command {
+        Some(Command::Run(arguments)) => run_scenario(arguments).await,
+        None => {
+            let cli = RunCommand::parse_from(["windtunnel"]);
+            run_scenario(cli.arguments).await
+        }
+        Some(Command::List) => list(),
+        Some(Command::Show { name }) => show(&name),
+        Some(Command::Check { file }) => check(&file),
+        Some(Command::Emulators(arguments)) => answer(emulators::serve(arguments).await),
+        Some(Command::Pipeline(arguments)) => answer(pipeline::run(arguments).await),
+    };
+    exit.into()
+}
+
+/// `run` with nothing said.
+#[derive(Debug, Parser)]
+struct RunCommand {
+    #[command(flatten)]
+    arguments: RunArguments,
+}
+
+fn answer(result: anyhow::Result<()>) -> Exit {
+    match result {
+        Ok(()) => Exit::Pass,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            Exit::Internal
+        }
+    }
+}
+
+async fn run_scenario(arguments: RunArguments) -> Exit {
+    let mut scenario = match load_scenario(&arguments.scenario) {
+        Ok(scenario) => scenario,
+        Err(exit) => return exit,
+    };
+    if let Some(seed) = arguments.seed {
+        scenario.workload.seed = seed;
+    }
+    if let Some(seconds) = arguments.seconds {
+        scenario.workload.duration_ns = seconds.saturating_mul(1_000_000_000);
+        if let Err(error) = scenario.workload.validate() {
+            eprintln!("error: --seconds {seconds}: {error}");
+            return Exit::Usage;
+        }
+    }
+    let TargetArguments { target, project, region, vertex_endpoint } = arguments.target;
+    let options = RunOptions { target, project, region, vertex_endpoint };
+    let mut reporter = Reporter::new(arguments.output);
+    let stop = CancellationToken::new();
+    let interrupted = stop.clone();
+    tokio::spawn(async move {
+        if tokio::signal::ctrl_c().await.is_ok() {
+            interrupted.cancel();
+        }
+    });
+    let report = match run(&scenario, &options, &mut reporter, stop.clone()).await {
+        Ok(report) => report,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return Exit::Internal;
+        }
+    };
+    reporter.report(&report);
+    if let Some(file) = arguments.report {
+        let text = serde_json::to_string_pretty(&report).expect("a report holds JSON's own types");
+        if let Err(error) = std::fs::write(&file, text + "\n") {
+            eprintln!("error: cannot write the report to {}: {error}", file.display());
+            return Exit::Internal;
+        }
+    }
+    if stop.is_cancelled() { Exit::Interrupted } else { report.verdict.exit() }
+}
+
+/// A built-in scenario by its name, or a file.
+fn load_scenario(name: &str) -> Result<Scenario, Exit> {
+    let looks_like_file = name.ends_with(".toml") || name.contains('/');
+    let text = match library::find(name) {
+        Some(text) => text.to_owned(),
+        None => std::fs::read_to_string(name).map_err(|error| {
+            if looks_like_file {
+                eprintln!("error: cannot read {name}: {error}");
+            } else {
+                let nearest = library::nearest(name);
+                eprintln!(
+                    "error: no scenario is called \"{name}\"; nearest is \"{nearest}\"; \
+                     `windtunnel list` shows all, a file is named by its path"
+                );
+            }
+            Exit::Usage
+        })?,
+    };
+    parse(name, &text).map_err(|problems| {
+        problems.iter().for_each(|problem| eprintln!("{problem}"));
+        Exit::Usage
+    })
+}
+
+fn list() -> Exit {
+    for (name, text) in library::SCENARIOS {
+        if let Ok(scenario) = parse(name, text) {
+            println!("{name:<18}{}", scenario.about);
+        }
+    }
+    Exit::Pass
+}
+
+fn show(name: &str) -> Exit {
+    match library::find(name) {
+        Some(text) => {
+            print!("{text}");
+            Exit::Pass
+        }
+        None => {
+            eprintln!(
+                "error: no scenario is called \"{name}\"; nearest is \"{}\"",
+                library::nearest(name)
+            );
+            Exit::Usage
+        }
+    }
+}
+
+fn check(file: &std::path::Path) -> Exit {
+    match load_scenario(&file.display().to_string()) {
+        Ok(scenario) => {
+            println!("{} is a scenario: {}", file.display(), scenario.about);
+            Exit::Pass
+        }
+        Err(exit) => exit,
+    }
+}

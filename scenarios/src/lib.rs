@@ -2,6 +2,18 @@
 //! targets, load, probe, oracle and reports; only here are all parts of the workspace put together.
 
 pub mod cli;
+pub mod clock;
+pub mod emulators;
 pub mod exit;
+pub mod latency;
 pub mod library;
+pub mod load;
+pub mod oracle;
+pub mod pipeline;
+pub mod probe;
+pub mod progress;
+pub mod report;
+pub mod run;
 pub mod scenario;
+pub mod table;
+pub mod target;

@@ -1,0 +1,91 @@
+//! `windtunnel pipeline`: the engine alone, against any target, until SIGTERM; then it drains.
+
+use std::path::PathBuf;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use windtunnel_gcp::PredictionStats;
+use windtunnel_gcp::job::{self, JobConfig};
+use windtunnel_gcp::world::{self, ReferenceNames};
+use windtunnel_runtime::coordinator::CoordinatorConfig;
+use windtunnel_runtime::metrics::Counters;
+use windtunnel_stages::dedup::DedupConfig;
+use windtunnel_stages::window::WindowConfig;
+
+use crate::cli::TargetArguments;
+use crate::clock::job_name;
+use crate::emulators::until_signal;
+use crate::target::reach;
+
+/// What the engine reads, and where it keeps its checkpoints.
+#[derive(Debug, clap::Args)]
+pub struct PipelineArguments {
+    #[command(flatten)]
+    target: TargetArguments,
+    /// The subscription to read
+    #[arg(long, default_value = "processed-events-sub")]
+    subscription: String,
+    /// The folder of the checkpoints; a job goes on where its folder says
+    #[arg(long, default_value = ".windtunnel/checkpoints")]
+    checkpoints: PathBuf,
+    /// Milliseconds between checkpoints
+    #[arg(long, default_value_t = 200)]
+    checkpoint_interval_ms: u32,
+    /// Seconds after its end (plus a minute of disorder) that a window takes late events
+    #[arg(long, default_value_t = 120)]
+    allowed_lateness_s: u32,
+    /// Do not ask Vertex AI for scores
+    #[arg(long)]
+    no_predictions: bool,
+}
+
+/// Runs until SIGTERM or Ctrl-C, then drains.
+///
+/// # Errors
+/// The target cannot be reached, or the job cannot go on.
+pub async fn run(arguments: PipelineArguments) -> anyhow::Result<()> {
+    let TargetArguments { target, project, region, vertex_endpoint } = arguments.target;
+    let services = reach(target, &region).await?;
+    let names = ReferenceNames::for_project(&project);
+    world::create(&services.endpoints, &names, None).await?;
+    let config = JobConfig {
+        names,
+        subscription: arguments.subscription,
+        region,
+        vertex_endpoint,
+        checkpoints: arguments.checkpoints,
+        coordinator: CoordinatorConfig {
+            job: job_name(),
+            shard: 0,
+            checkpoint_interval_micros: i64::from(arguments.checkpoint_interval_ms) * 1_000,
+            predict: !arguments.no_predictions,
+            dedup: DedupConfig::default(),
+            windows: WindowConfig {
+                allowed_lateness_micros: i64::from(arguments.allowed_lateness_s) * 1_000_000,
+                ..WindowConfig::default()
+            },
+        },
+    };
+    let drain = CancellationToken::new();
+    let asked = drain.clone();
+    tokio::spawn(async move {
+        if until_signal().await.is_ok() {
+            eprintln!("draining");
+            asked.cancel();
+        }
+    });
+    eprintln!("the pipeline runs; SIGTERM or Ctrl-C drains it");
+    let (sender, _receiver) = watch::channel(Counters::default());
+    let counters =
+        job::run(config, &services.endpoints, drain, sender, PredictionStats::default()).await?;
+    eprintln!(
+        "drained: {} messages, {} rows, {} duplicates, {} dead letters, {} late, {} windows",
+        counters.messages,
+        counters.rows,
+        counters.duplicates,
+        counters.dead_letters(),
+        counters.late(),
+        counters.window_rows
+    );
+    Ok(())
+}

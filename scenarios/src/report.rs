@@ -1,0 +1,181 @@
+//! What a run came to: the last JSON line, and the table for people.
+
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use serde::Serialize;
+use windtunnel_simulator::LedgerSummary;
+
+use crate::exit::Exit;
+use crate::latency::Percentiles;
+use crate::scenario::{Judged, Metrics};
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Verdict {
+    /// Everything held.
+    Pass,
+    /// An expectation does not hold.
+    Fail,
+    /// The generator was the bottleneck.
+    Void,
+    /// The scenario asks for faults that cannot be injected here.
+    NotEvaluated,
+}
+
+impl Verdict {
+    /// The process's exit code.
+    #[must_use]
+    pub fn exit(self) -> Exit {
+        match self {
+            Self::Pass => Exit::Pass,
+            Self::Fail => Exit::ExpectationFailed,
+            Self::Void | Self::NotEvaluated => Exit::Void,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Pass => "PASS",
+            Self::Fail => "FAIL",
+            Self::Void => "VOID (the generator was the bottleneck)",
+            Self::NotEvaluated => "NOT EVALUATED (faults that this build cannot inject)",
+        }
+    }
+}
+
+/// The report of a run.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// Always `report`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The scenario's name.
+    pub scenario: String,
+    /// Its seed.
+    pub seed: u64,
+    /// `embedded`, `env` or `gcp`.
+    pub target: &'static str,
+    /// How it ended.
+    pub verdict: Verdict,
+    /// SHA-256 of the stream of events.
+    pub digest: String,
+    /// Event by event.
+    pub ledger: LedgerSummary,
+    /// Acknowledged publishes a second, over the time of sending.
+    pub throughput_eps: f64,
+    /// From the intended instant to the queryable row.
+    pub e2e_ms: Percentiles,
+    /// Of prediction requests.
+    pub prediction_ms: Percentiles,
+    /// From the intended instant to the publisher.
+    pub send_lag_ms: Percentiles,
+    /// From the intended instant to the acknowledgement.
+    pub publish_ms: Percentiles,
+    /// Messages that were waiting when the load ended.
+    pub backlog_at_end: u64,
+    /// Seconds from the last event to the last row.
+    pub drain_seconds: f64,
+    /// Rows of the window table, and those that differ from a batch recomputation.
+    pub windows: Checked,
+    /// Rows with a score, and those whose score differs from the model's.
+    pub scores: Checked,
+    /// Dead letters by reason.
+    pub dead_letters: BTreeMap<String, u64>,
+    /// What had to hold.
+    pub expectations: Vec<Judged>,
+}
+
+/// A number of things checked, and of those that differ.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Checked {
+    /// All.
+    pub rows: u64,
+    /// Those that differ.
+    pub mismatched: u64,
+}
+
+impl Report {
+    /// The values that expectations name.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        let ledger = &self.ledger;
+        let mut metrics = Metrics::from([
+            ("ledger.attempted", ledger.attempted as f64),
+            ("ledger.acknowledged", ledger.acknowledged as f64),
+            ("ledger.ok", ledger.ok as f64),
+            ("ledger.dead_lettered", ledger.dead_lettered as f64),
+            ("ledger.late", ledger.late as f64),
+            ("ledger.deduplicated", ledger.deduplicated as f64),
+            ("ledger.duplicated", ledger.duplicated as f64),
+            ("ledger.lost", ledger.lost as f64),
+            ("ledger.unexpected", ledger.unexpected as f64),
+            ("ledger.refused", ledger.refused as f64),
+            ("windows.rows", self.windows.rows as f64),
+            ("windows.mismatched", self.windows.mismatched as f64),
+            ("scores.mismatched", self.scores.mismatched as f64),
+            ("throughput", self.throughput_eps),
+        ]);
+        let mut percentiles = |names: [&'static str; 3], it: Percentiles| {
+            for (name, value) in names.into_iter().zip([it.p50, it.p95, it.p99]) {
+                if let Some(value) = value {
+                    metrics.insert(name, value);
+                }
+            }
+        };
+        percentiles(["e2e.p50", "e2e.p95", "e2e.p99"], self.e2e_ms);
+        percentiles(["prediction.p50", "prediction.p95", "prediction.p99"], self.prediction_ms);
+        if let Some(p99) = self.send_lag_ms.p99 {
+            metrics.insert("send_lag.p99", p99);
+        }
+        metrics
+    }
+
+    /// The table for people.
+    #[must_use]
+    pub fn table(&self) -> String {
+        let mut out = String::new();
+        let mut line = |name: &str, value: String| {
+            writeln!(out, "  {name:<22}{value}").expect("a String takes text");
+        };
+        let ledger = &self.ledger;
+        line("scenario", format!("{}  seed {}  target {}", self.scenario, self.seed, self.target));
+        line("stream digest", self.digest.clone());
+        line("attempted", ledger.attempted.to_string());
+        line("acknowledged", ledger.acknowledged.to_string());
+        line("  ok (one row)", ledger.ok.to_string());
+        let reasons: Vec<String> =
+            self.dead_letters.iter().map(|(reason, count)| format!("{reason} {count}")).collect();
+        line("  dead letters", format!("{}  ({})", ledger.dead_lettered, reasons.join(", ")));
+        line("  late output", ledger.late.to_string());
+        line("  copies dropped", ledger.deduplicated.to_string());
+        line("  lost", ledger.lost.to_string());
+        line("duplicated", ledger.duplicated.to_string());
+        line("unexpected", ledger.unexpected.to_string());
+        line("throughput", format!("{:.0} events/s", self.throughput_eps));
+        for (name, it) in [
+            ("publish to queryable", self.e2e_ms),
+            ("prediction", self.prediction_ms),
+            ("send lag", self.send_lag_ms),
+        ] {
+            let show = |value: Option<f64>| value.map_or("-".to_owned(), |it| format!("{it:.0}"));
+            let percentiles = [it.p50, it.p95, it.p99].map(show).join(" / ");
+            line(name, format!("{percentiles} ms  (p50 / p95 / p99)"));
+        }
+        line("backlog at the end", format!("{}  drained in {:.1} s", self.backlog_at_end, self.drain_seconds));
+        line("windows", format!("{} rows, {} differ", self.windows.rows, self.windows.mismatched));
+        line("scores", format!("{} rows, {} differ", self.scores.rows, self.scores.mismatched));
+        for judged in &self.expectations {
+            let mark = if judged.holds { "holds" } else { "DOES NOT HOLD" };
+            let measured =
+                judged.measured.map_or("not measured".to_owned(), |value| format!("{value:.1}"));
+            line("expectation", format!("{}  ({measured})  {mark}", judged.that));
+        }
+        for sample in &ledger.samples {
+            line("offender", sample.clone());
+        }
+        line("verdict", self.verdict.as_str().to_owned());
+        out
+    }
+}
