@@ -33,8 +33,7 @@ impl RunClock {
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is the one place that reads the clock")]
 pub fn job_name() -> String {
-    let since = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap_or_default();
+    let since =
+        std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     format!("job-{}", since.as_secs())
 }

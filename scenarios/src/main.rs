@@ -9,7 +9,8 @@ use tracing_subscriber::EnvFilter;
 async fn main() -> ExitCode {
     // Without this, rustls would panic at the first handshake: two providers are linked in.
     let _already_installed = rustls::crypto::aws_lc_rs::default_provider().install_default();
-    let filter = EnvFilter::try_from_env("WINDTUNNEL_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
+    let filter =
+        EnvFilter::try_from_env("WINDTUNNEL_LOG").unwrap_or_else(|_| EnvFilter::new("error"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
     windtunnel::cli::main().await
 }

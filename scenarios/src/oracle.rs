@@ -206,7 +206,9 @@ async fn read_letters(
         let content = read_object(&storage, bucket, &name).await?;
         for line in content.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
             let line: Line = serde_json::from_slice(line).map_err(|error| {
-                OracleError::Objects(format!("gs://{bucket}/{name} holds a line that is none: {error}"))
+                OracleError::Objects(format!(
+                    "gs://{bucket}/{name} holds a line that is none: {error}"
+                ))
             })?;
             let publish_id = line.attributes.get("publish_id").cloned();
             letters.push((name.clone(), DeadLetter { publish_id, reason: line.reason }));

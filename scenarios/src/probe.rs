@@ -58,8 +58,7 @@ pub async fn watch(
         };
         from += rows.len() as u64;
         let now = clock.elapsed();
-        let ids: Vec<u64> =
-            rows.iter().filter_map(|row| text(row.first()?)).map(id_hash).collect();
+        let ids: Vec<u64> = rows.iter().filter_map(|row| text(row.first()?)).map(id_hash).collect();
         let intended: Vec<Option<u64>> = {
             let ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
             ids.iter().map(|&id| ledger.intended_ns(id)).collect()

@@ -76,7 +76,8 @@ impl Reporter {
         self.last = (progress.elapsed, progress.rows);
         match self.output {
             Output::Text => {
-                let show = |value: Option<f64>| value.map_or("-".to_owned(), |it| format!("{it:.0}"));
+                let show =
+                    |value: Option<f64>| value.map_or("-".to_owned(), |it| format!("{it:.0}"));
                 println!(
                     "{:>5.1}s {:<9} sent {:>8}  rows {:>8} ({rate:>6.0}/s)  waiting {:>6}  dead {:>5}  late {:>5}  \
                      e2e p99 {:>5} ms  predict p99 {:>4} ms",

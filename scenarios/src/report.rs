@@ -163,7 +163,10 @@ impl Report {
             let percentiles = [it.p50, it.p95, it.p99].map(show).join(" / ");
             line(name, format!("{percentiles} ms  (p50 / p95 / p99)"));
         }
-        line("backlog at the end", format!("{}  drained in {:.1} s", self.backlog_at_end, self.drain_seconds));
+        line(
+            "backlog at the end",
+            format!("{}  drained in {:.1} s", self.backlog_at_end, self.drain_seconds),
+        );
         line("windows", format!("{} rows, {} differ", self.windows.rows, self.windows.mismatched));
         line("scores", format!("{} rows, {} differ", self.scores.rows, self.scores.mismatched));
         for judged in &self.expectations {

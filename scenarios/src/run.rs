@@ -76,8 +76,7 @@ pub async fn run(
             .await
             .context("the oracle")?;
     let prediction = Percentiles::of(&stats.snapshot());
-    let report =
-        report(scenario, options, load, &probe, prediction, judgement, backlog_at_end);
+    let report = report(scenario, options, load, &probe, prediction, judgement, backlog_at_end);
     if let Some(suite) = services.suite {
         suite.shutdown().await;
     }
@@ -181,9 +180,10 @@ impl<'a> Tunnel<'a> {
         let publisher = self.services.endpoints.publisher(&self.names.topic("iot-events")).await?;
         let (workload, ledger, stop) =
             (scenario.workload.clone(), Arc::clone(&self.ledger), stop.clone());
-        let mut load = tokio::spawn(async move {
-            load::blow(&workload, &publisher, &ledger, clock, &stop).await
-        });
+        let mut load =
+            tokio::spawn(
+                async move { load::blow(&workload, &publisher, &ledger, clock, &stop).await },
+            );
         let mut ticks = seconds();
         loop {
             tokio::select! {
@@ -228,15 +228,21 @@ impl<'a> Tunnel<'a> {
     }
 
     /// Drains the engine, and stops everything else.
-    async fn close(mut self, ended_at: Duration, clock: RunClock) -> anyhow::Result<(Ledger, ProbeSeen)> {
+    async fn close(
+        mut self,
+        ended_at: Duration,
+        clock: RunClock,
+    ) -> anyhow::Result<(Ledger, ProbeSeen)> {
         self.drain.cancel();
         (&mut self.engine).await.context("the engine")??;
         self.drained_after = clock.elapsed().saturating_sub(ended_at);
         self.background.cancel();
         let probe = self.probe.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = ProbeSeen { e2e: Percentiles::of(&probe.latency), drained_after: self.drained_after };
+        let seen =
+            ProbeSeen { e2e: Percentiles::of(&probe.latency), drained_after: self.drained_after };
         drop(probe);
-        let ledger = std::mem::take(&mut *self.ledger.lock().unwrap_or_else(PoisonError::into_inner));
+        let ledger =
+            std::mem::take(&mut *self.ledger.lock().unwrap_or_else(PoisonError::into_inner));
         Ok((ledger, seen))
     }
 
@@ -325,10 +331,7 @@ fn report(
         publish_ms: Percentiles::of(&load.publish),
         backlog_at_end,
         drain_seconds: probe.drained_after.as_secs_f64(),
-        windows: Checked {
-            rows: judgement.window_rows,
-            mismatched: judgement.windows_mismatched,
-        },
+        windows: Checked { rows: judgement.window_rows, mismatched: judgement.windows_mismatched },
         scores: Checked { rows: judgement.scored, mismatched: judgement.scores_mismatched },
         dead_letters: judgement.reasons,
         expectations: Vec::new(),
@@ -360,7 +363,8 @@ struct TemporaryFolder(PathBuf);
 
 impl TemporaryFolder {
     fn new() -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("windtunnel-").tempdir().context("checkpoints")?;
+        let folder =
+            tempfile::Builder::new().prefix("windtunnel-").tempdir().context("checkpoints")?;
         Ok(Self(folder.keep()))
     }
 }

@@ -88,9 +88,8 @@ fn scenario(reader: &mut Reader<'_, '_>) -> Scenario {
     let start = reader.time("start").unwrap_or(EventTime(1_767_254_400_000_000));
     let time_scale = reader.number("time_scale", 1e-6, 1e6).unwrap_or(1.0);
     let mut sources = reader.tables("fleet", |fleet| source(fleet, SourceKind::Devices, "devices"));
-    sources.extend(
-        reader.tables("visitors", |group| source(group, SourceKind::Visitors, "visitors")),
-    );
+    sources
+        .extend(reader.tables("visitors", |group| source(group, SourceKind::Visitors, "visitors")));
     if sources.is_empty() {
         reader.problem(0, "no [[fleet]] and no [[visitors]]: nothing would be sent".to_owned());
     }
@@ -186,12 +185,16 @@ impl Default for Pipeline {
 fn pipeline(reader: &mut Reader<'_, '_>) -> Pipeline {
     let default = Pipeline::default();
     let mut micros = |name: &str, default: i64| {
-        let micros = reader.duration(name).map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
+        let micros =
+            reader.duration(name).map(|it| i64::try_from(it.as_micros()).unwrap_or(i64::MAX));
         micros.unwrap_or(default)
     };
     let windows = WindowConfig {
         size_micros: micros("window", default.windows.size_micros).max(1),
-        allowed_lateness_micros: micros("allowed_lateness", default.windows.allowed_lateness_micros),
+        allowed_lateness_micros: micros(
+            "allowed_lateness",
+            default.windows.allowed_lateness_micros,
+        ),
         watermark_bound_micros: micros("watermark_bound", default.windows.watermark_bound_micros),
     };
     Pipeline {

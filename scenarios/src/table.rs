@@ -22,7 +22,13 @@ pub struct TableReader {
 impl TableReader {
     /// Reads the named fields of a table, or all of them.
     #[must_use]
-    pub fn new(client: Client, project: &str, dataset: &str, table: &str, fields: Option<&str>) -> Self {
+    pub fn new(
+        client: Client,
+        project: &str,
+        dataset: &str,
+        table: &str,
+        fields: Option<&str>,
+    ) -> Self {
         Self {
             client,
             project: project.to_owned(),

@@ -165,7 +165,9 @@ impl Ledger {
                     group.seen.matching_rows +=
                         u64::from(group.fingerprints.contains(&row.fingerprint));
                 }
-                None => summary.stranger(format!("row of no attempted event, id hash {:016x}", row.id)),
+                None => {
+                    summary.stranger(format!("row of no attempted event, id hash {:016x}", row.id))
+                }
             }
         }
         let letters = observations.dead_letters.iter().map(|letter| (letter, false));
@@ -294,7 +296,9 @@ impl LedgerSummary {
             self.recovered += u64::from(places > 0);
         } else if places == 0 {
             self.lost += 1;
-            self.sample(format!("malformed event {index} ({malformation:?}): acknowledged, and nowhere"));
+            self.sample(format!(
+                "malformed event {index} ({malformation:?}): acknowledged, and nowhere"
+            ));
         } else if seen.letters > 0 && malformation.reasons().contains(&seen.reason.as_str()) {
             self.dead_lettered += 1;
         } else {

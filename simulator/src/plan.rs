@@ -123,7 +123,13 @@ impl Plan {
         }
     }
 
-    fn finish(&mut self, intended_ns: u64, source: usize, body: Bytes, expect: Expect) -> PlannedEvent {
+    fn finish(
+        &mut self,
+        intended_ns: u64,
+        source: usize,
+        body: Bytes,
+        expect: Expect,
+    ) -> PlannedEvent {
         let ordinal = self.ordinal;
         self.ordinal += 1;
         let publish_id = format!("{:x}-{ordinal}", self.seed);
@@ -144,7 +150,9 @@ impl Plan {
         self.made += 1;
         let draft = self.makers[source].draft(event_id, now_micros - delay_micros);
         let (body, expect) = match fate.kind {
-            Kind::Malformed(malformation) => (draft.spoil(malformation), Expect::Reject(malformation)),
+            Kind::Malformed(malformation) => {
+                (draft.spoil(malformation), Expect::Reject(malformation))
+            }
             kind => {
                 let (id, fingerprint) = (draft.id(), draft.fingerprint());
                 let body = draft.body();

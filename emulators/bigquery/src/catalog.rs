@@ -65,8 +65,7 @@ impl Catalog {
         if self.datasets.contains_key(&key) {
             return Err(CatalogError::AlreadyExists(format!("Dataset {full_id}")));
         }
-        let made =
-            Dataset { full_id, location: location.to_owned(), created_at: now, settings };
+        let made = Dataset { full_id, location: location.to_owned(), created_at: now, settings };
         Ok(self.datasets.entry(key).or_insert(made))
     }
 
@@ -81,7 +80,10 @@ impl Catalog {
     }
 
     /// The datasets of a project with their ids, in order.
-    pub fn datasets<'a>(&'a self, project: &'a str) -> impl Iterator<Item = (&'a str, &'a Dataset)> {
+    pub fn datasets<'a>(
+        &'a self,
+        project: &'a str,
+    ) -> impl Iterator<Item = (&'a str, &'a Dataset)> {
         self.datasets
             .iter()
             .filter(move |((owner, _), _)| owner == project)
@@ -152,9 +154,10 @@ impl Catalog {
         dataset: &str,
     ) -> Result<impl Iterator<Item = &Table>, CatalogError> {
         self.dataset(project, dataset)?;
-        Ok(self.tables.values().filter(move |table| {
-            table.id.project == project && table.id.dataset == dataset
-        }))
+        Ok(self
+            .tables
+            .values()
+            .filter(move |table| table.id.project == project && table.id.dataset == dataset))
     }
 
     /// Deletes a table with its rows.

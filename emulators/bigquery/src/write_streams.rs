@@ -202,7 +202,11 @@ impl WriteStreams {
         let expected = stream.rows;
         match offset {
             Some(received) if received < expected => {
-                return Err(StreamError::AlreadyExists { name: name.to_owned(), expected, received });
+                return Err(StreamError::AlreadyExists {
+                    name: name.to_owned(),
+                    expected,
+                    received,
+                });
             }
             Some(received) if received > expected => {
                 return Err(StreamError::OutOfRange { name: name.to_owned(), expected, received });
@@ -244,7 +248,8 @@ impl WriteStreams {
             });
         }
         catalog.table(&stream.table)?;
-        let mut wanted = usize::try_from((offset + 1).saturating_sub(stream.flushed)).unwrap_or(usize::MAX);
+        let mut wanted =
+            usize::try_from((offset + 1).saturating_sub(stream.flushed)).unwrap_or(usize::MAX);
         stream.flushed = stream.flushed.max(offset + 1);
         let mut visible = Vec::new();
         let mut hidden = std::mem::take(&mut stream.hidden).into_iter();
@@ -295,8 +300,12 @@ impl WriteStreams {
                 let problem = match self.streams.get(name) {
                     None => CommitProblem::NotFound,
                     Some(stream) if stream.table != *table => CommitProblem::NotFound,
-                    Some(stream) if stream.kind != StreamKind::Pending => CommitProblem::InvalidType,
-                    Some(stream) if stream.committed_at.is_some() => CommitProblem::AlreadyCommitted,
+                    Some(stream) if stream.kind != StreamKind::Pending => {
+                        CommitProblem::InvalidType
+                    }
+                    Some(stream) if stream.committed_at.is_some() => {
+                        CommitProblem::AlreadyCommitted
+                    }
                     Some(stream) if !stream.finalized => CommitProblem::NotFinalized,
                     Some(_) => return None,
                 };

@@ -2,7 +2,6 @@
 //! protoc and without .proto files. Invariant: everything that the emulators and the engine's
 //! connectors share over the wire is declared here, and nothing else is shared between them.
 
-
 /// `google.protobuf.Empty`, for which prost uses the unit type.
 pub type Empty = ();
 

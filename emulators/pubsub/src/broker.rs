@@ -121,8 +121,10 @@ impl Broker {
     /// # Errors
     /// Not found.
     pub fn delete_topic(&mut self, name: &str) -> Result<(), BrokerError> {
-        let topic =
-            self.topics.remove(name).ok_or_else(|| BrokerError::NotFound(short(name).to_owned()))?;
+        let topic = self
+            .topics
+            .remove(name)
+            .ok_or_else(|| BrokerError::NotFound(short(name).to_owned()))?;
         for subscription in topic.subscriptions {
             if let Some(state) = self.subscriptions.get_mut(&subscription) {
                 DELETED_TOPIC.clone_into(&mut state.resource.topic);
@@ -162,9 +164,7 @@ impl Broker {
     /// # Errors
     /// Not found.
     pub fn subscription(&self, name: &str) -> Result<&SubscriptionState, BrokerError> {
-        self.subscriptions
-            .get(name)
-            .ok_or_else(|| BrokerError::NotFound(short(name).to_owned()))
+        self.subscriptions.get(name).ok_or_else(|| BrokerError::NotFound(short(name).to_owned()))
     }
 
     /// A subscription, to pull from and to acknowledge to.
@@ -178,10 +178,7 @@ impl Broker {
     }
 
     /// The subscriptions of a project, in the order of their names.
-    pub fn subscriptions<'a>(
-        &'a self,
-        project: &'a str,
-    ) -> impl Iterator<Item = &'a Subscription> {
+    pub fn subscriptions<'a>(&'a self, project: &'a str) -> impl Iterator<Item = &'a Subscription> {
         in_project(&self.subscriptions, project).map(|subscription| &subscription.resource)
     }
 
@@ -213,10 +210,8 @@ impl Broker {
         ready: &mut Vec<String>,
     ) -> Result<Vec<String>, BrokerError> {
         validate_publish(&messages)?;
-        let topic = self
-            .topics
-            .get(topic)
-            .ok_or_else(|| BrokerError::NotFound(short(topic).to_owned()))?;
+        let topic =
+            self.topics.get(topic).ok_or_else(|| BrokerError::NotFound(short(topic).to_owned()))?;
         let mut ids = Vec::with_capacity(messages.len());
         let mut stored = Vec::with_capacity(messages.len());
         for mut message in messages {

@@ -141,7 +141,8 @@ impl Shared {
     pub(crate) fn delete_subscription(&self, name: &str) -> Result<(), BrokerError> {
         self.broker().delete_subscription(name)?;
         push::cancel(self, name);
-        let waiter = self.ready.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(name);
+        let waiter =
+            self.ready.lock().unwrap_or_else(std::sync::PoisonError::into_inner).remove(name);
         if let Some(waiter) = waiter {
             waiter.notify_waiters();
         }
@@ -195,7 +196,8 @@ impl Shared {
     ) -> Result<(), BrokerError> {
         let max = crate::limits::MODIFY_DEADLINE_SECONDS_MAX;
         if !(0..=max).contains(&seconds) {
-            let text = format!("Invalid ack deadline given (ack_deadline_secs={seconds}); 0 to {max}.");
+            let text =
+                format!("Invalid ack deadline given (ack_deadline_secs={seconds}); 0 to {max}.");
             return Err(BrokerError::Invalid(text));
         }
         let ready = self.broker().subscription_mut(subscription)?.backlog.modify_deadline(

@@ -26,9 +26,7 @@ pub enum BrokerError {
     #[error("No such upload session")]
     UploadNotFound,
     /// The bucket exists already.
-    #[error(
-        "Your previous request to create the named bucket succeeded and you already own it."
-    )]
+    #[error("Your previous request to create the named bucket succeeded and you already own it.")]
     BucketExists,
     /// The bucket still holds objects.
     #[error("The bucket you tried to delete is not empty.")]
@@ -64,7 +62,9 @@ impl Preconditions {
         let holds = self.generation_match.is_none_or(|wanted| wanted == generation)
             && self.generation_not_match.is_none_or(|unwanted| unwanted != generation)
             && self.metageneration_match.is_none_or(|wanted| metageneration == Some(wanted))
-            && self.metageneration_not_match.is_none_or(|unwanted| metageneration != Some(unwanted));
+            && self
+                .metageneration_not_match
+                .is_none_or(|unwanted| metageneration != Some(unwanted));
         if holds { Ok(()) } else { Err(BrokerError::Precondition) }
     }
 }
@@ -304,7 +304,8 @@ impl Broker {
             after(&query.page_token, query)
         };
         loop {
-            let next = objects.range::<str, _>((cursor.as_ref().map(String::as_str), Bound::Unbounded));
+            let next =
+                objects.range::<str, _>((cursor.as_ref().map(String::as_str), Bound::Unbounded));
             let Some((name, object)) = { next }.next() else { break };
             let ended = !query.end_offset.is_empty() && *name >= query.end_offset;
             if !name.starts_with(&query.prefix) || ended {
@@ -312,8 +313,11 @@ impl Broker {
             }
             if listing.objects.len() + prefixes.len() == size {
                 let last_object = listing.objects.last().map(|object| object.spec.name.clone());
-                listing.next_page_token =
-                    last_object.into_iter().chain(prefixes.last().cloned()).max().unwrap_or_default();
+                listing.next_page_token = last_object
+                    .into_iter()
+                    .chain(prefixes.last().cloned())
+                    .max()
+                    .unwrap_or_default();
                 break;
             }
             match cut(name, query) {
@@ -429,8 +433,7 @@ mod tests {
     #[test]
     fn a_wrong_checksum_is_refused() {
         let mut broker = broker(&[]);
-        let spec =
-            ObjectSpec { name: "a".to_owned(), crc32c: Some(1), ..ObjectSpec::default() };
+        let spec = ObjectSpec { name: "a".to_owned(), crc32c: Some(1), ..ObjectSpec::default() };
         let put = broker.put("bucket", spec, Bytes::from_static(b"x"), Preconditions::default(), 0);
         assert!(matches!(put, Err(BrokerError::Invalid(_))));
     }

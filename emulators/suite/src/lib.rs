@@ -75,7 +75,8 @@ impl Suite {
             bind("Cloud Storage", "--storage-port", ports.storage).await?;
         let (bigquery_port, bigquery_address) =
             bind("BigQuery", "--bigquery-port", ports.bigquery).await?;
-        let (vertex_port, vertex_address) = bind("Vertex AI", "--vertex-port", ports.vertex).await?;
+        let (vertex_port, vertex_address) =
+            bind("Vertex AI", "--vertex-port", ports.vertex).await?;
         let pubsub = PubsubEmulator::start();
         let storage = StorageEmulator::new(&format!("http://{storage_address}"));
         let bigquery = BigQueryEmulator::new();

@@ -140,7 +140,12 @@ impl PredictionService for VertexEmulator {
         let parts: Vec<&str> = request.endpoint.split('/').collect();
         let (project, location) = match parts[..] {
             ["projects", project, "locations", location, ..] => (project, location),
-            _ => return Err(Status::invalid_argument(format!("Invalid endpoint: {}", request.endpoint))),
+            _ => {
+                return Err(Status::invalid_argument(format!(
+                    "Invalid endpoint: {}",
+                    request.endpoint
+                )));
+            }
         };
         Ok(Response::new(PredictResponse {
             predictions: predictions.into_iter().map(value::from_json).collect(),

@@ -84,7 +84,10 @@ impl Endpoints {
         }
     }
 
-    fn tokens(&self, service: &'static str) -> Result<Option<AccessTokenCredentials>, ConnectError> {
+    fn tokens(
+        &self,
+        service: &'static str,
+    ) -> Result<Option<AccessTokenCredentials>, ConnectError> {
         match self.credentials {
             CredentialMode::Anonymous => Ok(None),
             CredentialMode::ApplicationDefault => credentials::Builder::default()

@@ -20,9 +20,7 @@ use serde_json::Value;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
-use windtunnel_model::{
-    ATTRIBUTE_SOURCE_MESSAGE_ID, AckId, EventTime, Message, Origin, Reject,
-};
+use windtunnel_model::{ATTRIBUTE_SOURCE_MESSAGE_ID, AckId, EventTime, Message, Origin, Reject};
 use windtunnel_runtime::command::ObjectCommand;
 use windtunnel_stages::preprocess::preprocess;
 
@@ -52,10 +50,15 @@ struct PushMessage {
     data: String,
     #[serde(default)]
     attributes: BTreeMap<String, String>,
-    #[serde(alias = "message_id", rename = "messageId")]
+    // The service sends both spellings at once, other senders one of them.
+    #[serde(rename = "messageId", default)]
     message_id: String,
-    #[serde(alias = "publish_time", rename = "publishTime", default)]
+    #[serde(rename = "message_id", default)]
+    message_id_snake: String,
+    #[serde(rename = "publishTime", default)]
     publish_time: String,
+    #[serde(rename = "publish_time", default)]
+    publish_time_snake: String,
 }
 
 /// Serves until `stop`.
@@ -154,7 +157,12 @@ fn parse(body: &[u8]) -> Result<Message, String> {
     let data = STANDARD
         .decode(&message.data)
         .map_err(|error| format!("message.data is not base64: {error}"))?;
-    let publish_time = match message.publish_time.as_str() {
+    let first = |camel: String, snake: String| if camel.is_empty() { snake } else { camel };
+    let message_id = first(message.message_id, message.message_id_snake);
+    if message_id.is_empty() {
+        return Err("the message has no messageId".to_owned());
+    }
+    let publish_time = match first(message.publish_time, message.publish_time_snake).as_str() {
         "" => EventTime(0),
         time => EventTime::parse(time).map_err(|error| format!("publishTime: {error}"))?,
     };
@@ -162,7 +170,7 @@ fn parse(body: &[u8]) -> Result<Message, String> {
         ack: AckId(0),
         data: data.into(),
         publish_time,
-        origin: Origin::Pubsub { message_id: message.message_id, attributes: message.attributes },
+        origin: Origin::Pubsub { message_id, attributes: message.attributes },
     })
 }
 
@@ -177,11 +185,11 @@ mod tests {
             "data": "aGk=", "attributes": { "k": "v" }, "messageId": "7", "message_id": "7",
             "publishTime": "2024-01-01T12:00:00Z", "publish_time": "2024-01-01T12:00:00Z",
         });
-        let mut single = message.clone();
-        single.as_object_mut().unwrap().retain(|key, _| !key.contains('_'));
-        let push = json!({ "message": single, "subscription": "s" });
-        let event = json!({ "specversion": "1.0", "data": { "message": single } });
-        for body in [push, event] {
+        let mut snake = message.clone();
+        snake.as_object_mut().unwrap().retain(|key, _| key != "messageId" && key != "publishTime");
+        let push = json!({ "message": message, "subscription": "s" });
+        let event = json!({ "specversion": "1.0", "data": { "message": message } });
+        for body in [push, event, json!({ "message": snake })] {
             let message = parse(body.to_string().as_bytes()).unwrap();
             assert_eq!(&message.data[..], b"hi");
             assert_eq!(message.message_id(), "7");
@@ -191,7 +199,9 @@ mod tests {
 
     #[test]
     fn what_is_no_message_is_refused_with_a_reason() {
-        for body in ["", "[]", "{}", r#"{"message":{}}"#, r#"{"message":{"messageId":"1","data":"?"}}"#] {
+        for body in
+            ["", "[]", "{}", r#"{"message":{}}"#, r#"{"message":{"messageId":"1","data":"?"}}"#]
+        {
             assert!(parse(body.as_bytes()).is_err(), "{body}");
         }
     }

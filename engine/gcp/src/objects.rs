@@ -53,7 +53,8 @@ pub(crate) async fn write_object(
             .send_buffered()
             .await;
         let Err(error) = written else { return Ok(()) };
-        let is_refused = error.http_status_code().is_some_and(|code| (400..500).contains(&code) && code != 429);
+        let is_refused =
+            error.http_status_code().is_some_and(|code| (400..500).contains(&code) && code != 429);
         if is_refused {
             let message = format!("cannot write gs://{bucket}/{}: {error}", command.name);
             return Err(FatalError { service: "Cloud Storage", message });

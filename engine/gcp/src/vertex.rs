@@ -26,7 +26,8 @@ pub struct PredictionStats(Arc<Mutex<Histogram<u64>>>);
 
 impl Default for PredictionStats {
     fn default() -> Self {
-        let histogram = Histogram::new_with_bounds(1, 600_000_000, 3).expect("the bounds are valid");
+        let histogram =
+            Histogram::new_with_bounds(1, 600_000_000, 3).expect("the bounds are valid");
         Self(Arc::new(Mutex::new(histogram)))
     }
 }
@@ -200,7 +201,8 @@ impl Shared {
         let version = answer["modelVersionId"].as_str().unwrap_or_default().to_owned();
         let predictions = answer["predictions"].as_array().map(Vec::as_slice).unwrap_or_default();
         if predictions.len() != instances.len() {
-            let text = format!("{} predictions for {} instances", predictions.len(), instances.len());
+            let text =
+                format!("{} predictions for {} instances", predictions.len(), instances.len());
             return Err(Refused::Final(text));
         }
         let outcome = |prediction: &Value| {

@@ -8,9 +8,7 @@ use google_cloud_gax::error::rpc::Code;
 use google_cloud_pubsub::model::PushConfig;
 use google_cloud_storage::model::Bucket;
 use serde_json::{Value, json};
-use windtunnel_model::schema::{
-    DATASET, EVENTS_TABLE, WINDOWS_TABLE, events_table, windows_table,
-};
+use windtunnel_model::schema::{DATASET, EVENTS_TABLE, WINDOWS_TABLE, events_table, windows_table};
 
 use crate::endpoints::{ConnectError, Endpoints};
 
@@ -155,9 +153,8 @@ async fn create_tables(endpoints: &Endpoints, names: &ReferenceNames) -> Result<
         resource["tableReference"] =
             json!({ "projectId": names.project, "datasetId": DATASET, "tableId": name });
         let what = format!("table {DATASET}.{name}");
-        let table: Table = serde_json::from_value(resource).map_err(|error| WorldError::Create {
-            what: what.clone(),
-            reason: error.to_string(),
+        let table: Table = serde_json::from_value(resource).map_err(|error| {
+            WorldError::Create { what: what.clone(), reason: error.to_string() }
         })?;
         accept_existing_rest(what, bigquery.table().create(table).await)?;
     }

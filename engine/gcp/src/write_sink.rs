@@ -28,7 +28,9 @@ use windtunnel_runtime::command::{
 
 use crate::endpoints::Bearer;
 use crate::limits::{APPEND_BYTES_MAX, APPENDS_IN_FLIGHT, BACKOFF, BACKOFF_MAX};
-use crate::rows::{encode_events, encode_windows, encoded_len, event_descriptor, window_descriptor};
+use crate::rows::{
+    encode_events, encode_windows, encoded_len, event_descriptor, window_descriptor,
+};
 
 type Client = BigQueryWriteClient<InterceptedService<Channel, Bearer>>;
 
@@ -140,10 +142,8 @@ async fn open(sink: Arc<WriteSink>, stream: StreamId, table: Table, inputs: mpsc
     let result = persist(&what, || async {
         let write_stream =
             WriteStream { r#type: write_stream::Type::Buffered.into(), ..WriteStream::default() };
-        let request = CreateWriteStreamRequest {
-            parent: parent.clone(),
-            write_stream: Some(write_stream),
-        };
+        let request =
+            CreateWriteStreamRequest { parent: parent.clone(), write_stream: Some(write_stream) };
         Ok(sink.client().await?.create_write_stream(request).await?.into_inner().name)
     });
     let result = result.await.map(Arc::from);
@@ -273,7 +273,9 @@ async fn settle(
     answer: AppendRowsResponse,
     inputs: &mpsc::Sender<Input>,
 ) -> Option<String> {
-    let Some(front) = sent.front_mut() else { return Some("an answer without a request".to_owned()) };
+    let Some(front) = sent.front_mut() else {
+        return Some("an answer without a request".to_owned());
+    };
     if !answer.row_errors.is_empty() {
         // With several requests for one append, earlier ones are in the stream already: in doubt.
         if front.requests > 1 {

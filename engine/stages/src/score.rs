@@ -155,9 +155,7 @@ impl Instance {
             "humidity" => self.humidity,
             "battery" => self.battery,
             // Dry air is warm air: an anomaly breaks this line, in either direction.
-            "climate_residual" => {
-                Some((self.humidity? - (95.0 - 1.5 * self.temperature?)).abs())
-            }
+            "climate_residual" => Some((self.humidity? - (95.0 - 1.5 * self.temperature?)).abs()),
             "temperature_distance" => Some((self.temperature? - 19.0).abs()),
             "hour_of_day" => Some(self.hour_of_day),
             "is_known_user" => flag(self.is_known_user),

@@ -78,7 +78,9 @@ impl Expectation {
     pub fn parse(text: &str) -> Result<Self, String> {
         let parts: Vec<&str> = text.split_whitespace().collect();
         let [name, comparison, bound] = parts[..] else {
-            return Err(format!("\"{text}\": must be METRIC COMPARISON VALUE, as \"ledger.lost == 0\""));
+            return Err(format!(
+                "\"{text}\": must be METRIC COMPARISON VALUE, as \"ledger.lost == 0\""
+            ));
         };
         let known = METRICS.iter().find(|(metric, _)| *metric == name);
         let Some((metric, _)) = known else {

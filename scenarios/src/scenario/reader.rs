@@ -184,7 +184,8 @@ impl<'a, 'p> Reader<'a, 'p> {
     ) -> Vec<T> {
         let Some(value) = self.take(key) else { return Vec::new() };
         let DeValue::Array(items) = value.get_ref() else {
-            let _none: Option<()> = self.wrong(key, value, &format!("must be written as [[{key}]]"));
+            let _none: Option<()> =
+                self.wrong(key, value, &format!("must be written as [[{key}]]"));
             return Vec::new();
         };
         let mut out = Vec::new();
@@ -215,7 +216,11 @@ impl<'a, 'p> Reader<'a, 'p> {
 
     /// Reports the keys that nobody asked for.
     pub(super) fn finish(mut self) {
-        let place = if self.path.is_empty() { "at the top".to_owned() } else { format!("in {}", self.path) };
+        let place = if self.path.is_empty() {
+            "at the top".to_owned()
+        } else {
+            format!("in {}", self.path)
+        };
         let unknown: Vec<(usize, String)> = self
             .table
             .iter()
@@ -223,12 +228,12 @@ impl<'a, 'p> Reader<'a, 'p> {
             .map(|(key, _)| (key.span().start, key.get_ref().to_string()))
             .collect();
         for (offset, key) in unknown {
-            let nearest = self
-                .known
-                .iter()
-                .max_by(|a, b| strsim::jaro_winkler(a, &key).total_cmp(&strsim::jaro_winkler(b, &key)));
-            let hint =
-                nearest.map(|nearest| format!("; nearest valid key is \"{nearest}\"")).unwrap_or_default();
+            let nearest = self.known.iter().max_by(|a, b| {
+                strsim::jaro_winkler(a, &key).total_cmp(&strsim::jaro_winkler(b, &key))
+            });
+            let hint = nearest
+                .map(|nearest| format!("; nearest valid key is \"{nearest}\""))
+                .unwrap_or_default();
             self.problem(offset, format!("unknown key \"{key}\" {place}{hint}"));
         }
     }

@@ -60,7 +60,8 @@ pub(super) fn check(field: &Field, cell: &Cell<'_>) -> Result<(), CellError> {
         }
         Cell::List(cells) => {
             if cells.contains(&Cell::Null) {
-                let text = format!("Only optional fields can be set to NULL. Field: {}", field.name);
+                let text =
+                    format!("Only optional fields can be set to NULL. Field: {}", field.name);
                 return Err(CellError::Invalid(text));
             }
             Ok(())
@@ -139,11 +140,9 @@ impl Column {
             },
         };
         match (field.mode, field.to_arrow().data_type()) {
-            (Mode::Repeated, DataType::List(item)) => Self::List {
-                item: Arc::clone(item),
-                values: Box::new(values),
-                lengths: Vec::new(),
-            },
+            (Mode::Repeated, DataType::List(item)) => {
+                Self::List { item: Arc::clone(item), values: Box::new(values), lengths: Vec::new() }
+            }
             _ => values,
         }
     }

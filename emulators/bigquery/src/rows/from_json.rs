@@ -48,7 +48,10 @@ fn cell<'a>(field: &Field, value: &'a Value, ignore_unknown: bool) -> Result<Cel
                 .map(|value| cell(&item, value, ignore_unknown))
                 .collect::<Result<_, _>>()
                 .map(Cell::List),
-            _ => Err(CellError::Invalid(format!("Array specified for non-repeated field: {}.", field.name))),
+            _ => Err(CellError::Invalid(format!(
+                "Array specified for non-repeated field: {}.",
+                field.name
+            ))),
         };
     }
     if value.is_null() {
@@ -76,9 +79,9 @@ fn cell<'a>(field: &Field, value: &'a Value, ignore_unknown: bool) -> Result<Cel
             Value::String(_) => return Err(wrong()),
             value => Cell::Text(Cow::Owned(value.to_string())),
         },
-        FieldType::Bytes => {
-            Cell::Bytes(Cow::Owned(text.and_then(|text| STANDARD.decode(text).ok()).ok_or_else(wrong)?))
-        }
+        FieldType::Bytes => Cell::Bytes(Cow::Owned(
+            text.and_then(|text| STANDARD.decode(text).ok()).ok_or_else(wrong)?,
+        )),
         FieldType::Int64 => {
             let number = text.map_or_else(|| integer(value), |text| text.trim().parse().ok());
             Cell::Int(number.ok_or_else(wrong)?)

@@ -65,7 +65,8 @@ impl Decoder {
             let target = &columns[column];
             let repeated = field.label() == Label::Repeated;
             if repeated != (target.mode == Mode::Repeated) {
-                let text = format!("Proto field {} differs from the table in REPEATED", field.name());
+                let text =
+                    format!("Proto field {} differs from the table in REPEATED", field.name());
                 return Err(CellError::Invalid(text));
             }
             let nested = match (&target.field_type, field.r#type()) {
@@ -73,9 +74,13 @@ impl Decoder {
                     let type_name = field.type_name().rsplit('.').next().unwrap_or_default();
                     let find = |it: &&DescriptorProto| it.name() == type_name;
                     let nested = message.nested_type.iter().find(find);
-                    let nested = nested.or_else(|| root.nested_type.iter().find(find)).ok_or_else(|| {
-                        CellError::Invalid(format!("Proto type {} is not described", field.type_name()))
-                    })?;
+                    let nested =
+                        nested.or_else(|| root.nested_type.iter().find(find)).ok_or_else(|| {
+                            CellError::Invalid(format!(
+                                "Proto type {} is not described",
+                                field.type_name()
+                            ))
+                        })?;
                     Some(Self::of_message(root, nested, inner, depth + 1)?)
                 }
                 (field_type, proto) if fits(field_type, proto) => None,

@@ -12,7 +12,12 @@ use crate::schema::{Field, FieldType, Mode};
 /// One row; `fields` are those of the batch's columns. With `int64_timestamps` a timestamp is its
 /// microseconds, otherwise seconds.
 #[must_use]
-pub fn row_to_json(batch: &RecordBatch, fields: &[Field], row: usize, int64_timestamps: bool) -> Value {
+pub fn row_to_json(
+    batch: &RecordBatch,
+    fields: &[Field],
+    row: usize,
+    int64_timestamps: bool,
+) -> Value {
     let cells: Vec<Value> = fields
         .iter()
         .zip(batch.columns())

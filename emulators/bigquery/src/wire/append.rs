@@ -8,7 +8,9 @@ use prost_types::DescriptorProto;
 use tonic::{Code, Status};
 use windtunnel_protos::bigquery::append_rows_request::Rows;
 use windtunnel_protos::bigquery::append_rows_response::{AppendResult, Response};
-use windtunnel_protos::bigquery::{AppendRowsRequest, AppendRowsResponse, RowError, row_error, rpc};
+use windtunnel_protos::bigquery::{
+    AppendRowsRequest, AppendRowsResponse, RowError, row_error, rpc,
+};
 
 use super::Shared;
 use super::grpc::status_of;
@@ -28,7 +30,11 @@ pub(super) struct Connection {
 
 impl Connection {
     /// Appends one request's rows.
-    pub(super) fn append(&mut self, shared: &Shared, request: AppendRowsRequest) -> AppendRowsResponse {
+    pub(super) fn append(
+        &mut self,
+        shared: &Shared,
+        request: AppendRowsRequest,
+    ) -> AppendRowsResponse {
         let stream = if request.write_stream.is_empty() {
             self.stream.clone()
         } else {
@@ -76,7 +82,9 @@ impl Connection {
                 let text = "AppendRows arrow_rows is not implemented by this emulator";
                 return Err(Refused::Whole(Status::unimplemented(text)));
             }
-            None => return Err(Refused::Whole(Status::invalid_argument("Rows must be specified."))),
+            None => {
+                return Err(Refused::Whole(Status::invalid_argument("Rows must be specified.")));
+            }
         };
         let (table, _) = parse_path(stream).ok_or_else(|| {
             let text = format!("Invalid write_stream: \"{stream}\"");
@@ -132,7 +140,8 @@ impl Connection {
         }
         let Some(descriptor) = &self.descriptor else { return Ok(()) };
         let decoder = Decoder::new(descriptor, schema).map_err(|error| {
-            let text = format!("Input schema has more fields than BigQuery schema, or others: {error}");
+            let text =
+                format!("Input schema has more fields than BigQuery schema, or others: {error}");
             Refused::Whole(Status::invalid_argument(text))
         })?;
         self.decoder = Some((Arc::clone(schema), decoder));

@@ -96,7 +96,8 @@ impl BigQueryWrite for Wire {
         let name = &request.get_ref().name;
         let state = self.shared.state();
         if let Some((table, Some("_default"))) = parse_path(name) {
-            let table = state.catalog.table(&table).map_err(StreamError::from).map_err(status_of)?;
+            let table =
+                state.catalog.table(&table).map_err(StreamError::from).map_err(status_of)?;
             return Ok(Response::new(WriteStream {
                 name: name.clone(),
                 r#type: write_stream::Type::Committed.into(),
@@ -111,7 +112,8 @@ impl BigQueryWrite for Wire {
         &self,
         request: Request<FinalizeWriteStreamRequest>,
     ) -> Result<Response<FinalizeWriteStreamResponse>, Status> {
-        let rows = self.shared.state().streams.finalize(&request.get_ref().name).map_err(status_of)?;
+        let rows =
+            self.shared.state().streams.finalize(&request.get_ref().name).map_err(status_of)?;
         let row_count = i64::try_from(rows).unwrap_or(i64::MAX);
         Ok(Response::new(FinalizeWriteStreamResponse { row_count }))
     }
@@ -203,7 +205,9 @@ fn storage_error((entity, problem): (String, CommitProblem)) -> StorageError {
     let (code, text) = match problem {
         CommitProblem::NotFound => (Code::StreamNotFound, "Stream is not found"),
         CommitProblem::InvalidType => (Code::InvalidStreamType, "Stream is not a PENDING stream"),
-        CommitProblem::AlreadyCommitted => (Code::StreamAlreadyCommitted, "Stream is committed already"),
+        CommitProblem::AlreadyCommitted => {
+            (Code::StreamAlreadyCommitted, "Stream is committed already")
+        }
         CommitProblem::NotFinalized => (Code::InvalidStreamState, "Stream is not finalized"),
     };
     let error_message = format!("{text}. Entity: {entity}");

@@ -163,9 +163,8 @@ pub(super) fn create_table(shared: &Shared, id: TableId, body: &Value) -> Result
     if let Some(column) = body["timePartitioning"]["field"].as_str()
         && schema.index_of(column).is_none()
     {
-        let text = format!(
-            "The field specified for partitioning cannot be found in the schema: {column}"
-        );
+        let text =
+            format!("The field specified for partitioning cannot be found in the schema: {column}");
         return Err(RestError::invalid(text));
     }
     let settings = kept(

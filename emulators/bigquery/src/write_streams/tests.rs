@@ -14,7 +14,9 @@ fn world() -> (Catalog, WriteStreams, TableId) {
     catalog.create_dataset("p", "d", "US", Map::new(), 0).unwrap();
     let id = TableId { project: "p".into(), dataset: "d".into(), table: "t".into() };
     let schema = json!({ "fields": [{ "name": "n", "type": "INTEGER" }] });
-    catalog.create_table(id.clone(), TableSchema::from_json(&schema).unwrap(), Map::new(), 0).unwrap();
+    catalog
+        .create_table(id.clone(), TableSchema::from_json(&schema).unwrap(), Map::new(), 0)
+        .unwrap();
     (catalog, WriteStreams::default(), id)
 }
 
@@ -25,7 +27,8 @@ fn batch(catalog: &Catalog, id: &TableId, numbers: std::ops::Range<i64>) -> Reco
 
 fn visible(catalog: &Catalog, id: &TableId) -> Vec<i64> {
     let table = catalog.table(id).unwrap();
-    let values = |batch: &RecordBatch| batch.column(0).as_primitive::<Int64Type>().values().to_vec();
+    let values =
+        |batch: &RecordBatch| batch.column(0).as_primitive::<Int64Type>().values().to_vec();
     table.segments().iter().flat_map(values).collect()
 }
 
@@ -51,7 +54,11 @@ fn offsets_below_and_beyond_the_end_are_refused_with_the_end() {
     let refused = streams.append(&mut catalog, &name, Some(6), batch, 0);
     assert!(matches!(refused, Err(StreamError::Finalized(_))));
     assert_eq!(visible(&catalog, &id), Vec::<i64>::new());
-    assert_eq!(streams.flush(&mut catalog, &name, 5, 0), Ok(5), "a finalized stream can be flushed");
+    assert_eq!(
+        streams.flush(&mut catalog, &name, 5, 0),
+        Ok(5),
+        "a finalized stream can be flushed"
+    );
     assert_eq!(visible(&catalog, &id), [0, 1, 2, 3, 4, 5]);
 }
 

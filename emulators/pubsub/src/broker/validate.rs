@@ -33,9 +33,10 @@ pub fn validate_subscription(subscription: &mut Subscription) -> Result<(), Brok
     validate_name(&subscription.name, "subscriptions")?;
     let it = &*subscription;
     let oidc = it.push_config.as_ref().is_some_and(|push| push.authentication_method.is_some());
-    let wrapper = it.push_config.as_ref().is_some_and(|push| {
-        matches!(push.wrapper, Some(push_config::Wrapper::NoWrapper(_)))
-    });
+    let wrapper = it
+        .push_config
+        .as_ref()
+        .is_some_and(|push| matches!(push.wrapper, Some(push_config::Wrapper::NoWrapper(_))));
     refuse(&[
         ("Subscription.bigquery_config", it.bigquery_config.is_some()),
         ("Subscription.cloud_storage_config", it.cloud_storage_config.is_some()),
@@ -124,7 +125,9 @@ pub fn validate_publish(messages: &[PubsubMessage]) -> Result<(), BrokerError> {
             );
         }
         if message.ordering_key.len() > ORDERING_KEY_BYTES_MAX {
-            return invalid(format!("An ordering key has more than {ORDERING_KEY_BYTES_MAX} bytes."));
+            return invalid(format!(
+                "An ordering key has more than {ORDERING_KEY_BYTES_MAX} bytes."
+            ));
         }
         validate_attributes(message)?;
     }
@@ -199,18 +202,18 @@ mod tests {
     use std::collections::HashMap;
 
     fn message(data: &[u8], attributes: &[(&str, &str)]) -> PubsubMessage {
-        let attributes: HashMap<String, String> =
-            attributes.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let attributes: HashMap<String, String> = attributes
+            .iter()
+            .map(|(key, value)| ((*key).to_owned(), (*value).to_owned()))
+            .collect();
         PubsubMessage { data: Bytes::copy_from_slice(data), attributes, ..PubsubMessage::default() }
     }
 
     #[test]
     fn publish_rules() {
         let long = "x".repeat(1_025);
-        let ordered = |key: &str| PubsubMessage {
-            ordering_key: key.to_owned(),
-            ..message(b"x", &[])
-        };
+        let ordered =
+            |key: &str| PubsubMessage { ordering_key: key.to_owned(), ..message(b"x", &[]) };
         let cases = [
             (vec![message(b"x", &[])], true),
             (vec![message(b"", &[("k", "v")])], true),

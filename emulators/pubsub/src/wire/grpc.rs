@@ -68,7 +68,10 @@ impl Publisher for Wire {
         Ok(Response::new(PublishResponse { message_ids }))
     }
 
-    async fn get_topic(&self, request: Request<GetTopicRequest>) -> Result<Response<Topic>, Status> {
+    async fn get_topic(
+        &self,
+        request: Request<GetTopicRequest>,
+    ) -> Result<Response<Topic>, Status> {
         let broker = self.shared.broker();
         broker.topic(&request.get_ref().topic).cloned().map(Response::new).map_err(status_of)
     }
@@ -308,8 +311,7 @@ pub(super) fn page<'a, T: Clone + 'a>(
         Ok(size) if size > 0 => size.min(1_000),
         _ => 1_000,
     };
-    let mut rest =
-        items.filter(|item| page_token.is_empty() || name(item).as_str() > page_token);
+    let mut rest = items.filter(|item| page_token.is_empty() || name(item).as_str() > page_token);
     let page: Vec<T> = rest.by_ref().take(size).cloned().collect();
     let token = match (rest.next(), page.last()) {
         (Some(_), Some(last)) => name(last).clone(),
@@ -324,7 +326,8 @@ mod tests {
 
     #[test]
     fn an_empty_pull_answers_before_the_clients_deadline() {
-        let cases = [(None, 20_000), (Some("30S"), 29_000), (Some("600m"), 300), (Some("1H"), 75_000)];
+        let cases =
+            [(None, 20_000), (Some("30S"), 29_000), (Some("600m"), 300), (Some("1H"), 75_000)];
         for (timeout, expected_ms) in cases {
             assert_eq!(pull_wait(timeout), Duration::from_millis(expected_ms), "{timeout:?}");
         }

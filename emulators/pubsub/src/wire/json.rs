@@ -98,8 +98,7 @@ impl Fields {
 pub(super) fn topic_from(value: Value, name: &str) -> Result<Topic, BrokerError> {
     let mut fields = Fields::of(value)?;
     let _name_in_body = fields.text("name")?;
-    let topic =
-        Topic { name: name.to_owned(), labels: fields.map("labels")?, ..Topic::default() };
+    let topic = Topic { name: name.to_owned(), labels: fields.map("labels")?, ..Topic::default() };
     fields.finish("Topic")?;
     Ok(topic)
 }
@@ -145,8 +144,11 @@ pub(super) fn push_config_from(value: Value) -> Result<Option<PushConfig>, Broke
     let attributes = fields.map("attributes")?;
     let _wrapped_is_the_default = fields.take("pubsub_wrapper");
     fields.finish("PushConfig")?;
-    Ok((!push_endpoint.is_empty())
-        .then(|| PushConfig { push_endpoint, attributes, ..PushConfig::default() }))
+    Ok((!push_endpoint.is_empty()).then(|| PushConfig {
+        push_endpoint,
+        attributes,
+        ..PushConfig::default()
+    }))
 }
 
 pub(super) fn subscription_to(subscription: &Subscription) -> Value {

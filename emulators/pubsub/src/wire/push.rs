@@ -113,8 +113,19 @@ impl Push {
             .body(body)
             .send()
             .await;
-        let delivered = response
-            .is_ok_and(|response| matches!(response.status().as_u16(), 102 | 200 | 201 | 202 | 204));
+        let delivered = match response {
+            Ok(response) if matches!(response.status().as_u16(), 102 | 200 | 201 | 202 | 204) => {
+                true
+            }
+            Ok(response) => {
+                tracing::warn!(status = %response.status(), "{} refused a push", self.endpoint);
+                false
+            }
+            Err(error) => {
+                tracing::warn!(%error, "{} cannot be pushed to", self.endpoint);
+                false
+            }
+        };
         (delivery.ack_id, delivered)
     }
 

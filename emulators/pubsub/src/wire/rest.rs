@@ -64,8 +64,9 @@ async fn answer(
     let query = Query(uri.query().unwrap_or_default());
     let body = || match body.is_empty() {
         true => Ok(Value::Null),
-        false => serde_json::from_slice(body)
-            .map_err(|error| BrokerError::Invalid(format!("Invalid JSON payload received. {error}"))),
+        false => serde_json::from_slice(body).map_err(|error| {
+            BrokerError::Invalid(format!("Invalid JSON payload received. {error}"))
+        }),
     };
     match (method.as_str(), &parts[..], verb) {
         ("PUT", ["projects", _, "topics", _], "") => {
@@ -87,7 +88,8 @@ async fn answer(
         ("GET", ["projects", project, "topics", topic, "subscriptions"], "") => {
             let broker = shared.broker();
             let topic = format!("projects/{project}/topics/{topic}");
-            let names = broker.topic_subscriptions(&topic)?.iter().map(|name| json!(name)).collect();
+            let names =
+                broker.topic_subscriptions(&topic)?.iter().map(|name| json!(name)).collect();
             Ok(listing("subscriptions", names, String::new()))
         }
         ("POST", ["projects", _, "topics", _], "publish") => {

@@ -42,7 +42,8 @@ pub(super) async fn open(
         .ok_or_else(|| Status::invalid_argument("the stream ended before its first request"))?;
     let seconds = first.stream_ack_deadline_seconds;
     if !ACK_DEADLINE_SECONDS.contains(&seconds) {
-        let text = format!("Invalid stream_ack_deadline_seconds given: {seconds}; it must be 10 to 600.");
+        let text =
+            format!("Invalid stream_ack_deadline_seconds given: {seconds}; it must be 10 to 600.");
         return Err(Status::invalid_argument(text));
     }
     let limit = |value: i64| usize::try_from(value.max(0)).unwrap_or(usize::MAX);
@@ -107,7 +108,8 @@ async fn deliver(pull: Arc<Pull>, responses: mpsc::Sender<Result<StreamingPullRe
         }
         pull.shared.leased();
         let received_messages = deliveries.into_iter().map(received).collect();
-        let response = StreamingPullResponse { received_messages, ..StreamingPullResponse::default() };
+        let response =
+            StreamingPullResponse { received_messages, ..StreamingPullResponse::default() };
         if responses.send(Ok(response)).await.is_err() {
             break;
         }

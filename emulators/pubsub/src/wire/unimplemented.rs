@@ -11,7 +11,8 @@ pub(super) async fn name_unknown_methods(request: Request, next: Next) -> Respon
     let headers = response.headers_mut();
     let unimplemented = headers.get("grpc-status").is_some_and(|status| status == "12");
     if unimplemented && !headers.contains_key("grpc-message") {
-        let message = format!("{} is not implemented by this emulator", path.trim_start_matches('/'));
+        let message =
+            format!("{} is not implemented by this emulator", path.trim_start_matches('/'));
         if let Ok(value) = HeaderValue::from_str(&message) {
             headers.insert("grpc-message", value);
         }

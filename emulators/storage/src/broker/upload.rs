@@ -69,7 +69,8 @@ impl Broker {
         let taken = upload.taken.len();
         if let Some(offset) = offset {
             if offset > taken {
-                let text = format!("Invalid request: the chunk begins at {offset}, {taken} expected.");
+                let text =
+                    format!("Invalid request: the chunk begins at {offset}, {taken} expected.");
                 return Err(BrokerError::Invalid(text));
             }
             upload.taken.extend_from_slice(chunk.get(taken - offset..).unwrap_or_default());

@@ -22,14 +22,16 @@ pub(super) fn handle(
     name: &str,
 ) -> Result<Response, BrokerError> {
     let broker = shared.broker();
-    let object = broker.get(bucket, name, query.int("generation")?, query.preconditions()?)?.clone();
+    let object =
+        broker.get(bucket, name, query.int("generation")?, query.preconditions()?)?.clone();
     drop(broker);
     let size = object.content.len();
     let Some(header) = call.header("range") else {
         return Ok(respond(StatusCode::OK, &object, 0..size));
     };
     let Some(range) = range_of(header, size) else {
-        let response = (StatusCode::RANGE_NOT_SATISFIABLE, [("content-range", format!("bytes */{size}"))]);
+        let response =
+            (StatusCode::RANGE_NOT_SATISFIABLE, [("content-range", format!("bytes */{size}"))]);
         return Ok(response.into_response());
     };
     let content_range = format!("bytes {}-{}/{size}", range.start, range.end - 1);

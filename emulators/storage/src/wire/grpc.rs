@@ -36,11 +36,13 @@ impl Wire {
 fn status_of(error: BrokerError) -> Status {
     let text = error.to_string();
     match error {
-        BrokerError::BucketNotFound | BrokerError::ObjectNotFound(_) | BrokerError::UploadNotFound => {
-            Status::not_found(text)
-        }
+        BrokerError::BucketNotFound
+        | BrokerError::ObjectNotFound(_)
+        | BrokerError::UploadNotFound => Status::not_found(text),
         BrokerError::BucketExists => Status::already_exists(text),
-        BrokerError::BucketNotEmpty | BrokerError::Precondition => Status::failed_precondition(text),
+        BrokerError::BucketNotEmpty | BrokerError::Precondition => {
+            Status::failed_precondition(text)
+        }
         BrokerError::Invalid(_) => Status::invalid_argument(text),
         BrokerError::Unimplemented(_) => Status::unimplemented(text),
     }

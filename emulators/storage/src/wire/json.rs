@@ -65,7 +65,8 @@ pub(super) fn spec_from(metadata: &[u8]) -> Result<ObjectSpec, BrokerError> {
     let value: Value = serde_json::from_slice(metadata)
         .map_err(|error| BrokerError::Invalid(format!("Invalid JSON metadata: {error}")))?;
     for setting in ["temporaryHold", "eventBasedHold", "retention", "kmsKeyName", "customTime"] {
-        if value.get(setting).is_some_and(|value| !value.is_null() && *value != Value::Bool(false)) {
+        if value.get(setting).is_some_and(|value| !value.is_null() && *value != Value::Bool(false))
+        {
             return Err(BrokerError::Unimplemented(format!("Object.{setting}")));
         }
     }
@@ -80,13 +81,16 @@ pub(super) fn spec_from(metadata: &[u8]) -> Result<ObjectSpec, BrokerError> {
     let crc32c = match decoded("crc32c")? {
         None => None,
         Some(bytes) => Some(u32::from_be_bytes(
-            bytes.try_into().map_err(|_| BrokerError::Invalid("Invalid value for crc32c".to_owned()))?,
+            bytes
+                .try_into()
+                .map_err(|_| BrokerError::Invalid("Invalid value for crc32c".to_owned()))?,
         )),
     };
     let metadata = match value.get("metadata") {
         None | Some(Value::Null) => std::collections::BTreeMap::new(),
-        Some(entries) => serde_json::from_value(entries.clone())
-            .map_err(|_| BrokerError::Invalid("metadata must be an object of strings".to_owned()))?,
+        Some(entries) => serde_json::from_value(entries.clone()).map_err(|_| {
+            BrokerError::Invalid("metadata must be an object of strings".to_owned())
+        })?,
     };
     Ok(ObjectSpec {
         name: text("name").unwrap_or_default(),
@@ -113,6 +117,7 @@ pub(super) fn etag(generation: i64) -> String {
 
 /// `2024-01-01T12:00:00.123Z`, through protobuf's own formatter.
 fn time(micros: i64) -> String {
-    let nanos = i32::try_from(micros.rem_euclid(1_000_000) / 1_000 * 1_000_000).expect("below 10^9");
+    let nanos =
+        i32::try_from(micros.rem_euclid(1_000_000) / 1_000 * 1_000_000).expect("below 10^9");
     prost_types::Timestamp { seconds: micros.div_euclid(1_000_000), nanos }.to_string()
 }

@@ -106,8 +106,9 @@ mod tests {
     #[test]
     fn crlf_and_lf_bodies_give_the_same_parts() {
         for line in ["\r\n", "\n"] {
-            let body = ["--B", "Content-Type: application/json", "", "{}", "--B", "", "a\n--C", "--B--"]
-                .join(line);
+            let body =
+                ["--B", "Content-Type: application/json", "", "{}", "--B", "", "a\n--C", "--B--"]
+                    .join(line);
             let parts = parts(body.as_bytes(), "B").unwrap();
             let contents: Vec<&[u8]> =
                 parts.iter().map(|part| &body.as_bytes()[part.content.clone()]).collect();

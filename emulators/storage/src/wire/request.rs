@@ -56,7 +56,9 @@ pub(super) fn refuse(error: &BrokerError) -> Response {
         BrokerError::BucketNotFound
         | BrokerError::ObjectNotFound(_)
         | BrokerError::UploadNotFound => (StatusCode::NOT_FOUND, "notFound"),
-        BrokerError::BucketExists | BrokerError::BucketNotEmpty => (StatusCode::CONFLICT, "conflict"),
+        BrokerError::BucketExists | BrokerError::BucketNotEmpty => {
+            (StatusCode::CONFLICT, "conflict")
+        }
         BrokerError::Precondition => (StatusCode::PRECONDITION_FAILED, "conditionNotMet"),
         BrokerError::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid"),
         BrokerError::Unimplemented(_) => (StatusCode::NOT_IMPLEMENTED, "notImplemented"),

@@ -72,7 +72,8 @@ fn echo(_: usize, body: &Value) -> (u16, Value) {
 #[tokio::test]
 async fn a_poison_instance_is_found_and_the_others_are_scored() {
     let (shared, calls) = shared(echo).await;
-    let (outcomes, version) = score_all(shared, instances((0..100).map(|it| f64::from(it % 24)))).await;
+    let (outcomes, version) =
+        score_all(shared, instances((0..100).map(|it| f64::from(it % 24)))).await;
     assert_eq!(version, "3");
     for (index, outcome) in outcomes.into_iter().enumerate() {
         let hour = f64::from(u32::try_from(index % 24).unwrap());

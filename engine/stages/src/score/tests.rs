@@ -32,7 +32,8 @@ fn a_filled_cart_scores_above_a_view() {
 fn a_wrong_instance_is_refused_with_its_field() {
     let refused = Instance::from_json(&json!({ "event_type": "view", "hour_of_day": "noon" }));
     assert!(refused.unwrap_err().contains("noon"));
-    let refused = Instance::from_json(&json!({ "event_type": "view", "hour_of_day": 1, "mood": 2 }));
+    let refused =
+        Instance::from_json(&json!({ "event_type": "view", "hour_of_day": 1, "mood": 2 }));
     assert!(refused.unwrap_err().contains("mood"));
 }
 

@@ -3,8 +3,8 @@
 
 use super::*;
 use crate::rows::to_json::row_to_json;
-use prost::Message;
 use proptest::prelude::*;
+use prost::Message;
 use prost_types::FieldDescriptorProto;
 use serde_json::{Value, json};
 
@@ -72,7 +72,8 @@ fn schema() -> TableSchema {
 fn expected(row: &Row) -> Value {
     let text = |value: Option<String>| json!({ "v": value });
     let items: Vec<Value> = row.items.iter().map(|it| text(Some(it.to_string()))).collect();
-    let inner = row.inner.as_ref().map(|it| json!({ "f": [text(it.flag.map(|flag| flag.to_string()))] }));
+    let inner =
+        row.inner.as_ref().map(|it| json!({ "f": [text(it.flag.map(|flag| flag.to_string()))] }));
     json!({ "f": [
         text(Some(row.id.clone())),
         text(row.number.map(|number| number.to_string())),

@@ -1,1 +1,0 @@
-//! GoogleSQL: lexer, parser, analyzer and resolved tree; knows no server.
