@@ -2,15 +2,22 @@
 
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::{Parser, Subcommand};
 use tokio_util::sync::CancellationToken;
+use windtunnel_gcp::world::{self, ReferenceNames};
+use windtunnel_simulator::Ledger;
 
+use crate::clock::RunClock;
+use crate::emulators::until_signal;
 use crate::exit::Exit;
+use crate::latency::Percentiles;
+use crate::load::blow;
 use crate::progress::{Output, Reporter};
 use crate::run::{RunOptions, run};
 use crate::scenario::{Scenario, parse};
-use crate::target::Target;
+use crate::target::{Target, reach};
 use crate::{emulators, library, pipeline};
 
 /// A wind tunnel for GCP data pipelines.
@@ -41,6 +48,8 @@ enum Command {
     Emulators(emulators::EmulatorArguments),
     /// Run the engine alone until SIGTERM, then drain
     Pipeline(pipeline::PipelineArguments),
+    /// Blow a scenario's load alone at a topic
+    Generate(GenerateArguments),
 }
 
 #[derive(Debug, clap::Args)]
@@ -65,6 +74,18 @@ struct RunArguments {
     /// Plain lines, even on a terminal
     #[arg(long)]
     plain: bool,
+}
+
+#[derive(Debug, clap::Args)]
+struct GenerateArguments {
+    /// A built-in scenario, or a file
+    #[arg(default_value = "happy-path")]
+    scenario: String,
+    /// The topic to publish to
+    #[arg(long, default_value = "iot-events")]
+    topic: String,
+    #[command(flatten)]
+    target: TargetArguments,
 }
 
 /// Where to run; shared by several commands.
@@ -98,6 +119,10 @@ pub async fn main() -> ExitCode {
         Some(Command::Check { file }) => check(&file),
         Some(Command::Emulators(arguments)) => answer(emulators::serve(arguments).await),
         Some(Command::Pipeline(arguments)) => answer(pipeline::run(arguments).await),
+        Some(Command::Generate(arguments)) => match load_scenario(&arguments.scenario) {
+            Ok(scenario) => answer(generate(&scenario, &arguments).await),
+            Err(exit) => exit,
+        },
     };
     exit.into()
 }
@@ -160,6 +185,41 @@ async fn run_scenario(arguments: RunArguments) -> Exit {
         }
     }
     if stop.is_cancelled() { Exit::Interrupted } else { report.verdict.exit() }
+}
+
+/// Publishes a scenario's load and says what became of it.
+async fn generate(scenario: &Scenario, arguments: &GenerateArguments) -> anyhow::Result<()> {
+    let services = reach(arguments.target.target, &arguments.target.region).await?;
+    let names = ReferenceNames::for_project(&arguments.target.project);
+    world::create(&services.endpoints, &names, None).await?;
+    let publisher = services.endpoints.publisher(&names.topic(&arguments.topic)).await?;
+    let ledger = Arc::new(Mutex::new(Ledger::default()));
+    let stop = CancellationToken::new();
+    let interrupted = stop.clone();
+    tokio::spawn(async move {
+        if until_signal().await.is_ok() {
+            interrupted.cancel();
+        }
+    });
+    let load = blow(&scenario.workload, &publisher, &ledger, RunClock::start(), &stop).await;
+    let ledger = ledger.lock().unwrap_or_else(PoisonError::into_inner);
+    let (acknowledged, refused) = ledger.outcomes();
+    println!(
+        "{}",
+        serde_json::json!({
+            "type": "load",
+            "scenario": scenario.name,
+            "seed": scenario.workload.seed,
+            "digest": load.digest,
+            "attempted": ledger.attempted(),
+            "acknowledged": acknowledged,
+            "refused": refused,
+            "elapsed_s": load.elapsed.as_secs_f64(),
+            "send_lag_ms": Percentiles::of(&load.send_lag),
+            "publish_ms": Percentiles::of(&load.publish),
+        })
+    );
+    Ok(())
 }
 
 /// A built-in scenario by its name, or a file.

@@ -129,6 +129,13 @@ impl Ledger {
         self.entries.len() as u64
     }
 
+    /// How many publishes the service took, and how many it refused for good.
+    #[must_use]
+    pub fn outcomes(&self) -> (u64, u64) {
+        let count = |wanted| self.entries.iter().filter(|it| it.outcome == wanted).count() as u64;
+        (count(Outcome::Acknowledged), count(Outcome::Refused))
+    }
+
     /// When an event was intended, in nanoseconds since the start, by the hash of its id.
     #[must_use]
     pub fn intended_ns(&self, id: u64) -> Option<u64> {

@@ -4,6 +4,9 @@ use std::time::Duration;
 
 /// Messages that the subscriber may hold: what the epochs in flight hold, and room for one more.
 pub const OUTSTANDING_MESSAGES_MAX: i64 = 100_000;
+/// How long a message stays leased without an extension; the client extends leases while it lives. It is
+/// how long the messages of a killed engine stay out of sight, so the shortest that Pub/Sub takes.
+pub const LEASE: Duration = Duration::from_secs(10);
 /// Messages of one micro-batch: batch size alone is worth sixty times in throughput, and beyond a
 /// thousand it gains nothing more.
 pub const BATCH_MESSAGES: usize = 1_000;

@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout_at};
 use tokio_util::sync::CancellationToken;
 use windtunnel_model::{AckId, EventTime, Message, Origin};
 
-use crate::limits::{BATCH_LINGER, BATCH_MESSAGES, OUTSTANDING_MESSAGES_MAX};
+use crate::limits::{BATCH_LINGER, BATCH_MESSAGES, LEASE, OUTSTANDING_MESSAGES_MAX};
 
 type Handlers = Arc<Mutex<HashMap<AckId, Handler>>>;
 
@@ -31,6 +31,7 @@ pub(crate) async fn run(
     let mut stream = subscriber
         .subscribe(&subscription)
         .set_max_outstanding_messages(OUTSTANDING_MESSAGES_MAX)
+        .set_max_lease_extension(LEASE)
         .set_shutdown_behavior(ShutdownBehavior::NackImmediately)
         .build();
     let shutdown = stream.shutdown_token();

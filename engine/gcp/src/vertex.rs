@@ -2,6 +2,7 @@
 //! to the instance that the model refuses, a circuit breaker, a deadline for each batch. Whatever
 //! happens, every event gets an outcome: a score, or degraded.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -127,7 +128,7 @@ impl Shared {
     async fn score_chunk(&self, instances: &[Instance]) -> (Vec<ScoreOutcome>, String) {
         let mut outcomes = vec![ScoreOutcome::Degraded; instances.len()];
         let mut version = String::new();
-        let mut waiting = vec![0..instances.len()];
+        let mut waiting = Vec::from([Range { start: 0, end: instances.len() }]);
         while let Some(range) = waiting.pop() {
             match self.persist(&instances[range.clone()]).await {
                 Ok((scores, answered_by)) => {

@@ -55,8 +55,8 @@ proptest! {
         let clean = ledger.judge(&seen);
         let at = pick % seen.rows.len();
         let letter = pick % seen.dead_letters.len();
-        let mut expected = LedgerSummary { samples: Vec::new(), ..clean.clone() };
-        prop_assert_eq!((clean.lost, clean.duplicated, clean.unexpected), (0, 0, 0));
+        let mut expected = LedgerSummary { samples: Vec::new(), ..clean };
+        prop_assert_eq!((expected.lost, expected.duplicated, expected.unexpected), (0, 0, 0));
         match flaw {
             0 => { seen.rows.remove(at); expected.ok -= 1; expected.lost += 1; }
             1 => { seen.rows.push(seen.rows[at]); expected.duplicated += 1; }
