@@ -130,7 +130,9 @@ mod tests {
         /// Goal: conservation. Method: random good, bad and repeated messages; every one is counted
         /// exactly once among rows, rejects and duplicates.
         #[test]
-        fn every_message_ends_in_exactly_one_place(kinds in proptest::collection::vec((0_u8..3, 0_u64..20), 1..100)) {
+        fn every_message_ends_in_exactly_one_place(
+            kinds in proptest::collection::vec((0_u8..3, 0_u64..20), 1..100)
+        ) {
             let mut pipeline = Pipeline::new(DedupConfig::default(), WindowConfig::default());
             let total = kinds.len() as u64;
             let messages = kinds.into_iter().map(|(kind, id)| message(id, match kind {
@@ -139,7 +141,8 @@ mod tests {
                 _ => "{".to_owned(),
             })).collect();
             let outcome = pipeline.process(messages, ProcessingTime(0));
-            let placed = outcome.events.events.len() as u64 + outcome.rejects.len() as u64 + outcome.duplicates;
+            let (rows, rejects) = (outcome.events.events.len(), outcome.rejects.len());
+            let placed = (rows + rejects) as u64 + outcome.duplicates;
             prop_assert_eq!(placed, total);
         }
     }

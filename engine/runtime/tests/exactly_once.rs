@@ -358,7 +358,9 @@ fn a_crash_before_any_single_command_changes_nothing() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 2_000, failure_persistence: None, ..ProptestConfig::default()
+    })]
     #[test]
     fn any_fate_places_every_message_once(choices in proptest::collection::vec(any::<u8>(), 0..400)) {
         run_to_the_end(&choices, None);

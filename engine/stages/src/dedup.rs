@@ -237,7 +237,9 @@ mod tests {
         /// Goal: a log of deltas, and a snapshot with the deltas after it, rebuild the index.
         #[test]
         fn deltas_and_snapshots_rebuild_the_index(
-            epochs in proptest::collection::vec((proptest::collection::vec(0_u128..50, 0..8), 0_i64..60), 1..30),
+            epochs in proptest::collection::vec(
+                (proptest::collection::vec(0_u128..50, 0..8), 0_i64..60), 1..30
+            ),
             cut in 0_usize..30
         ) {
             let mut index = DedupIndex::new(config(100, 20));

@@ -271,7 +271,9 @@ mod tests {
         /// Goal: deltas, applied to a snapshot, rebuild the state. Method: cut at a random epoch.
         #[test]
         fn deltas_and_snapshots_rebuild_the_windows(
-            epochs in proptest::collection::vec(proptest::collection::vec((0_i64..600, 0_u8..4), 0..10), 1..20),
+            epochs in proptest::collection::vec(
+                proptest::collection::vec((0_i64..600, 0_u8..4), 0..10), 1..20
+            ),
             cut in 0_usize..20
         ) {
             let mut windows = Windows::new(CONFIG);
