@@ -150,14 +150,16 @@ mod tests {
         /// sizes; every slice is compared with the sequence of numbers that went in.
         #[test]
         fn slices_are_those_of_the_sequence(
-            sizes in proptest::collection::vec(0_i64..30, 0..60), from in 0_usize..900, count in 0_usize..900
+            sizes in proptest::collection::vec(0_i64..30, 0..60),
+            from in 0_usize..900, count in 0_usize..900
         ) {
             let mut table = table();
             let mut next = 0;
             for size in &sizes {
                 let numbers = Int64Array::from_iter_values(next..next + size);
                 next += size;
-                let batch = RecordBatch::try_new(Arc::clone(&table.arrow), vec![Arc::new(numbers)]).unwrap();
+                let columns: Vec<arrow::array::ArrayRef> = vec![Arc::new(numbers)];
+                let batch = RecordBatch::try_new(Arc::clone(&table.arrow), columns).unwrap();
                 table.append(batch, 0);
             }
             prop_assert!(table.segments().len() <= 12, "{} segments", table.segments().len());

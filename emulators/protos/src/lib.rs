@@ -22,8 +22,10 @@ pub mod storage {
 
 /// `google.cloud.bigquery.storage.v1`, with `google.rpc.Status`.
 pub mod bigquery {
-    pub use googleapis_tonic_google_cloud_bigquery_storage_v1::google::cloud::bigquery::storage::v1::*;
-    pub use googleapis_tonic_google_cloud_bigquery_storage_v1::google::rpc;
+    use googleapis_tonic_google_cloud_bigquery_storage_v1::google;
+
+    pub use google::cloud::bigquery::storage::v1::*;
+    pub use google::rpc;
     include!(concat!(env!("OUT_DIR"), "/google.cloud.bigquery.storage.v1.BigQueryRead.rs"));
     include!(concat!(env!("OUT_DIR"), "/google.cloud.bigquery.storage.v1.BigQueryWrite.rs"));
 }
@@ -45,8 +47,9 @@ macro_rules! unimplemented_methods {
             &'life self,
             _: ::tonic::Request<$request>,
         ) -> ::std::pin::Pin<Box<
-            dyn ::std::future::Future<Output = Result<::tonic::Response<$response>, ::tonic::Status>>
-                + Send
+            dyn ::std::future::Future<
+                    Output = Result<::tonic::Response<$response>, ::tonic::Status>,
+                > + Send
                 + 'async_trait,
         >>
         where

@@ -239,9 +239,11 @@ mod tests {
             let score = [Score::Absent, Score::Value(0.25), Score::Degraded][usize::from(score)];
             batch.model_version = "7".to_owned();
             let event = Event {
-                key: EventKey(0), message: 0, event_id: batch.intern(&id), event_time: EventTime(time),
+                key: EventKey(0), message: 0, event_id: batch.intern(&id),
+                event_time: EventTime(time),
                 event_type: batch.intern("t"), device_id: batch.intern("d"),
-                user_id: user.as_deref().map(|user| batch.intern(user)), page_url: None, referrer: None,
+                user_id: user.as_deref().map(|user| batch.intern(user)), page_url: None,
+                referrer: None,
                 value, temperature: None, humidity: None, battery: None, processed_time: None,
                 source: None, score,
             };

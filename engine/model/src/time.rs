@@ -207,7 +207,9 @@ mod tests {
     proptest! {
         /// What is written is read back, over the four-digit years.
         #[test]
-        fn written_times_are_read_back(micros in -62_167_219_200_000_000_i64..253_402_300_800_000_000) {
+        fn written_times_are_read_back(
+            micros in -62_167_219_200_000_000_i64..253_402_300_800_000_000
+        ) {
             let time = EventTime(micros);
             prop_assert_eq!(EventTime::parse(&time.to_string()), Ok(time));
         }

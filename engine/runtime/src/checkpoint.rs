@@ -312,7 +312,9 @@ mod tests {
     proptest! {
         /// Goal: outside bytes are refused, never a panic. Method: any bytes as a log of one record.
         #[test]
-        fn any_bytes_are_restored_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
+        fn any_bytes_are_restored_or_refused(
+            bytes in proptest::collection::vec(any::<u8>(), 0..200)
+        ) {
             let log = [Bytes::from(bytes)];
             let _ = restore(DedupConfig::default(), WindowConfig::default(), &log);
         }

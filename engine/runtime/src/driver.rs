@@ -70,6 +70,7 @@ pub async fn drive(
     carry_out(&mut commands, &connectors, &store).await?;
     while coordinator.phase() != Phase::Drained {
         let draining = coordinator.phase() == Phase::Draining;
+        let wants_messages = coordinator.wants_messages() && !source_ended;
         let input = tokio::select! {
             biased;
             Some(input) = connectors.inputs.recv() => input,
@@ -78,7 +79,7 @@ pub async fn drive(
                 counters.send_replace(coordinator.counters());
                 Input::Tick
             }
-            batch = connectors.messages.recv(), if coordinator.wants_messages() && !source_ended => {
+            batch = connectors.messages.recv(), if wants_messages => {
                 match batch {
                     Some(messages) => Input::Pulled(messages),
                     None => {

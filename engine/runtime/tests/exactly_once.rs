@@ -362,7 +362,9 @@ proptest! {
         cases: 2_000, failure_persistence: None, ..ProptestConfig::default()
     })]
     #[test]
-    fn any_fate_places_every_message_once(choices in proptest::collection::vec(any::<u8>(), 0..400)) {
+    fn any_fate_places_every_message_once(
+        choices in proptest::collection::vec(any::<u8>(), 0..400)
+    ) {
         run_to_the_end(&choices, None);
     }
 }

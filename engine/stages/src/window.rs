@@ -253,7 +253,8 @@ mod tests {
                 let mut windows = Windows::new(CONFIG);
                 let mut rows = Vec::new();
                 for &(time, device, _) in order {
-                    let taken = windows.add(&device.to_string(), EventTime(time), Some(time as f64));
+                    let value = Some(time as f64);
+                    let taken = windows.add(&device.to_string(), EventTime(time), value);
                     assert!(taken, "disorder below bound and lateness is never late");
                     rows.extend(windows.advance());
                 }

@@ -68,7 +68,10 @@ proptest! {
                 seen.rows.push(RowSeen { id: 1, fingerprint: 1 });
                 expected.unexpected += 1;
             }
-            4 => { seen.dead_letters.remove(letter); expected.dead_lettered -= 1; expected.lost += 1; }
+            4 => {
+                seen.dead_letters.remove(letter);
+                expected.dead_lettered -= 1; expected.lost += 1;
+            }
             5 => {
                 seen.dead_letters[letter].reason = "no reason".to_owned();
                 expected.dead_lettered -= 1; expected.misplaced += 1; expected.unexpected += 1;

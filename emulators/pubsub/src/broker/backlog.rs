@@ -317,7 +317,10 @@ mod tests {
             for (kind, pick) in steps {
                 now += 1;
                 match kind {
-                    0 | 1 => leased.extend(backlog.pull(StreamId(0), Limits { messages: 3, ..ANY }, 20, now)),
+                    0 | 1 => {
+                        let limits = Limits { messages: 3, ..ANY };
+                        leased.extend(backlog.pull(StreamId(0), limits, 20, now));
+                    }
                     2 if !leased.is_empty() => {
                         let delivery = leased.remove(pick % leased.len());
                         if backlog.ack([delivery.ack_id.as_str()]) == 1 {

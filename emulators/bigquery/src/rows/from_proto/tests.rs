@@ -87,7 +87,8 @@ proptest! {
     #[test]
     fn rows_come_out_as_they_went_in(
         id in "\\PC{1,8}", number in any::<Option<i64>>(), ratio in proptest::option::of(-1e6_f64..1e6),
-        items in proptest::collection::vec(any::<i64>(), 0..4), flag in any::<Option<Option<bool>>>(),
+        items in proptest::collection::vec(any::<i64>(), 0..4),
+        flag in any::<Option<Option<bool>>>(),
     ) {
         let row = Row { id, number, ratio, items, inner: flag.map(|flag| Inner { flag }) };
         let schema = schema();
