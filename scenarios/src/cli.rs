@@ -1,5 +1,6 @@
 //! The command line: what can be asked, and who answers.
 
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -161,8 +162,14 @@ async fn run_scenario(arguments: RunArguments) -> Exit {
     }
     let TargetArguments { target, project, region, vertex_endpoint } = arguments.target;
     let options = RunOptions { target, project, region, vertex_endpoint };
-    let mut reporter = Reporter::new(arguments.output);
     let stop = CancellationToken::new();
+    let mut reporter = match arguments.output {
+        Output::Text if !arguments.plain && is_terminal() => {
+            let seconds = scenario.workload.duration_ns as f64 / 1e9;
+            Reporter::on_terminal(&scenario.name, options.target.as_str(), seconds, stop.clone())
+        }
+        output => Reporter::new(output),
+    };
     let interrupted = stop.clone();
     tokio::spawn(async move {
         if tokio::signal::ctrl_c().await.is_ok() {
@@ -172,6 +179,7 @@ async fn run_scenario(arguments: RunArguments) -> Exit {
     let report = match run(&scenario, &options, &mut reporter, stop.clone()).await {
         Ok(report) => report,
         Err(error) => {
+            reporter.close_view();
             eprintln!("error: {error:#}");
             return Exit::Internal;
         }
@@ -185,6 +193,11 @@ async fn run_scenario(arguments: RunArguments) -> Exit {
         }
     }
     if stop.is_cancelled() { Exit::Interrupted } else { report.verdict.exit() }
+}
+
+/// Whether somebody looks: a terminal, and not that of a continuous integration.
+fn is_terminal() -> bool {
+    std::io::stdout().is_terminal() && std::env::var_os("CI").is_none()
 }
 
 /// Publishes a scenario's load and says what became of it.

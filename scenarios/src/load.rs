@@ -20,7 +20,7 @@ use crate::latency::{histogram, record};
 /// it the generator waits, and its lag says so.
 const IN_FLIGHT_MAX: usize = 200_000;
 
-/// Longest wait for the last acknowledgements; the client gives up after ten minutes by itself.
+/// Bytes of one message at the most: what Pub/Sub takes in a request, with room for attributes.
 const PUBLISH_BYTES_MAX: usize = 9_000_000;
 
 /// What the load came to.

@@ -1,8 +1,12 @@
-//! Progress of a run, for people (one line a second) or programs (JSON lines).
+//! Progress of a run, for people (a view in the terminal, or one line a second) or programs (JSON lines).
 
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use serde::Serialize;
+use tokio_util::sync::CancellationToken;
+use windtunnel_tui::{Message, Snapshot};
 
 use crate::latency::Percentiles;
 use crate::report::Report;
@@ -54,22 +58,80 @@ pub enum Output {
     Json,
 }
 
-/// Prints.
+/// Shows where a run is, in one of the forms.
 #[derive(Debug)]
 pub struct Reporter {
     output: Output,
     last: (Duration, u64),
+    view: Option<View>,
+}
+
+/// The view in the terminal, on a thread of its own.
+#[derive(Debug)]
+struct View {
+    messages: Sender<Message>,
+    thread: JoinHandle<std::io::Result<()>>,
+    /// What the snapshots have in common.
+    base: Snapshot,
 }
 
 impl Reporter {
-    /// Prints in one form.
+    /// Prints lines.
     #[must_use]
     pub fn new(output: Output) -> Self {
-        Self { output, last: (Duration::ZERO, 0) }
+        Self { output, last: (Duration::ZERO, 0), view: None }
     }
 
-    /// Prints where a run is.
+    /// Shows a view in the terminal; `q` cancels `stop`.
+    #[must_use]
+    pub fn on_terminal(
+        scenario: &str,
+        target: &str,
+        seconds: f64,
+        stop: CancellationToken,
+    ) -> Self {
+        let (messages, receiver) = channel();
+        let thread = std::thread::spawn(move || windtunnel_tui::show(&receiver, || stop.cancel()));
+        let base = Snapshot {
+            scenario: scenario.to_owned(),
+            target: target.to_owned(),
+            duration_s: seconds,
+            ..Snapshot::default()
+        };
+        let view = Some(View { messages, thread, base });
+        Self { output: Output::Text, last: (Duration::ZERO, 0), view }
+    }
+
+    /// Gives the terminal back, before anything else is printed.
+    pub fn close_view(&mut self) {
+        if let Some(View { messages, thread, .. }) = self.view.take() {
+            // A view that has ended by itself needs no telling.
+            let _ended = messages.send(Message::End);
+            if let Ok(Err(error)) = thread.join() {
+                tracing::warn!(%error, "the view in the terminal ended early");
+            }
+        }
+    }
+
+    /// Shows where a run is.
     pub fn progress(&mut self, progress: &Progress) {
+        if let Some(view) = &self.view {
+            let percentiles = |it: Percentiles| [it.p50, it.p95, it.p99];
+            // A view that has ended early takes no more snapshots; the run goes on.
+            let _ended = view.messages.send(Message::Snapshot(Snapshot {
+                phase: progress.phase.to_owned(),
+                elapsed_s: progress.elapsed.as_secs_f64(),
+                attempted: progress.attempted,
+                rows: progress.rows,
+                dead_letters: progress.dead_letters,
+                late: progress.late,
+                backlog: progress.backlog,
+                e2e_ms: percentiles(progress.e2e),
+                prediction_ms: percentiles(progress.prediction),
+                ..view.base.clone()
+            }));
+            return;
+        }
         let (then, rows) = self.last;
         let seconds = progress.elapsed.saturating_sub(then).as_secs_f64().max(0.001);
         let rate = progress.rows.saturating_sub(rows) as f64 / seconds;
@@ -108,7 +170,8 @@ impl Reporter {
     }
 
     /// Prints what a run came to.
-    pub fn report(&self, report: &Report) {
+    pub fn report(&mut self, report: &Report) {
+        self.close_view();
         match self.output {
             Output::Text => print!("\n{}", report.table()),
             Output::Json => print_json(report),
