@@ -68,7 +68,7 @@ pub async fn run(
     let load = tunnel.blow(scenario, clock, reporter, &stop).await?;
     let ended_at = clock.elapsed();
     let backlog_at_end = tunnel.waiting();
-    tunnel.settle(clock, reporter, &stop).await?;
+    tunnel.settle(clock, reporter).await?;
     let stats = tunnel.stats.clone();
     let (ledger, probe) = tunnel.close(ended_at, clock).await?;
     let judgement =
@@ -194,19 +194,14 @@ impl<'a> Tunnel<'a> {
         }
     }
 
-    /// Waits until nothing moves any more, then drains the engine.
-    async fn settle(
-        &mut self,
-        clock: RunClock,
-        reporter: &mut Reporter,
-        stop: &CancellationToken,
-    ) -> anyhow::Result<()> {
+    /// Waits until nothing moves any more: what was sent is on its way, even after an interruption.
+    async fn settle(&mut self, clock: RunClock, reporter: &mut Reporter) -> anyhow::Result<()> {
         let mut ticks = interval(Duration::from_millis(100));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (begun, mut quiet_since) = (clock.elapsed(), clock.elapsed());
         let mut last = (0, 0);
         let mut shown = clock.elapsed();
-        while !stop.is_cancelled() && clock.elapsed() - begun < DRAIN_MAX {
+        while clock.elapsed() - begun < DRAIN_MAX {
             ticks.tick().await;
             self.check_engine().await?;
             let counters = self.counters.borrow().clone();
