@@ -118,7 +118,7 @@ impl Reporter {
         if let Some(view) = &self.view {
             let percentiles = |it: Percentiles| [it.p50, it.p95, it.p99];
             // A view that has ended early takes no more snapshots; the run goes on.
-            let _ended = view.messages.send(Message::Snapshot(Snapshot {
+            let _ended = view.messages.send(Message::Snapshot(Box::new(Snapshot {
                 phase: progress.phase.to_owned(),
                 elapsed_s: progress.elapsed.as_secs_f64(),
                 attempted: progress.attempted,
@@ -129,7 +129,7 @@ impl Reporter {
                 e2e_ms: percentiles(progress.e2e),
                 prediction_ms: percentiles(progress.prediction),
                 ..view.base.clone()
-            }));
+            })));
             return;
         }
         let (then, rows) = self.last;

@@ -14,7 +14,7 @@ use crate::view::view;
 #[derive(Debug)]
 pub enum Message {
     /// Where it is.
-    Snapshot(Snapshot),
+    Snapshot(Box<Snapshot>),
     /// It is over.
     End,
 }
@@ -65,7 +65,7 @@ fn run(
         loop {
             match messages.try_recv() {
                 Ok(Message::Snapshot(snapshot)) => {
-                    state.update(snapshot);
+                    state.update(*snapshot);
                     is_stale = true;
                 }
                 Ok(Message::End) | Err(TryRecvError::Disconnected) => return Ok(()),
