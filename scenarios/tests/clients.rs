@@ -7,7 +7,8 @@ use gcp_bigquery_client::model::table_data_insert_all_request::TableDataInsertAl
 use google_cloud_gax::error::rpc::Code;
 use google_cloud_pubsub::model::Message;
 use google_cloud_storage::model_ext::ReadRange;
-use serde_json::json;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use windtunnel::table::{TableReader, text};
 use windtunnel::target::{endpoints_of, vertex_model};
 use windtunnel_emulators::{Ports, Suite};
@@ -79,6 +80,50 @@ async fn pubsub_answers_not_found_and_unimplemented_by_name() {
         .unwrap_err();
     assert!(refused.to_string().contains("Subscription.filter"), "{refused}");
     suite.shutdown().await;
+}
+
+/// Goal: a failed push comes again with the same message id. Method: an endpoint that refuses the first
+/// request and takes the second.
+#[tokio::test]
+async fn a_refused_push_comes_again_with_the_same_id() {
+    let (suite, endpoints, names) = start().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}/hook", listener.local_addr().unwrap());
+    let topic = names.topic("predictions");
+    let subscription = names.subscription("pushed");
+    suite.pubsub.create_subscription(&subscription, &topic, Some(&endpoint)).unwrap();
+    let publisher = endpoints.publisher(&topic).await.unwrap();
+    let id = publisher.publish(Message::new().set_data("hello")).await.unwrap();
+    let mut bodies = Vec::new();
+    for answer in ["500 Internal Server Error", "204 No Content"] {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        bodies.push(read_request(&mut socket).await);
+        let answer = format!("HTTP/1.1 {answer}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+        socket.write_all(answer.as_bytes()).await.unwrap();
+    }
+    for body in bodies {
+        let body: Value = serde_json::from_slice(&body).unwrap();
+        let message = &body["message"];
+        assert_eq!(body["subscription"], subscription);
+        assert_eq!((&message["messageId"], &message["message_id"]), (&json!(id), &json!(id)));
+        assert_eq!(message["data"], "aGVsbG8=");
+    }
+    suite.shutdown().await;
+}
+
+/// The body of one HTTP/1.1 request.
+async fn read_request(socket: &mut tokio::net::TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    loop {
+        socket.read_buf(&mut bytes).await.unwrap();
+        let text = String::from_utf8_lossy(&bytes).to_ascii_lowercase();
+        let Some((head, body)) = text.split_once("\r\n\r\n") else { continue };
+        let length = head.split("content-length:").nth(1).unwrap().lines().next().unwrap();
+        let length: usize = length.trim().parse().unwrap();
+        if body.len() >= length {
+            return bytes[head.len() + 4..].to_vec();
+        }
+    }
 }
 
 #[tokio::test]

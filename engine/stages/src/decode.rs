@@ -101,14 +101,22 @@ pub fn decode(
 /// # Errors
 /// As [`decode`], without the timestamps.
 pub fn parse(data: &[u8]) -> Result<RawEvent<'_>, (RejectReason, String)> {
+    let text = text_of(data)?;
+    serde_json::from_str(text).map_err(|error| (class_of(&error), error.to_string()))
+}
+
+/// A payload as text, when it is small enough and UTF-8.
+///
+/// # Errors
+/// The reason and a detail.
+pub fn text_of(data: &[u8]) -> Result<&str, (RejectReason, String)> {
     if data.len() > EVENT_BYTES_MAX {
         let detail = format!("{} bytes, the limit is {EVENT_BYTES_MAX}", data.len());
         return Err((RejectReason::Oversize, detail));
     }
-    let text = std::str::from_utf8(data).map_err(|error| {
+    std::str::from_utf8(data).map_err(|error| {
         (RejectReason::InvalidUtf8, format!("invalid UTF-8 at byte {}", error.valid_up_to()))
-    })?;
-    serde_json::from_str(text).map_err(|error| (class_of(&error), error.to_string()))
+    })
 }
 
 /// The class of a JSON error.

@@ -6,8 +6,7 @@
 use serde_json::{Map, Value};
 use windtunnel_model::{Message, Reject, RejectReason, Stage};
 
-use crate::decode::{class_of, reject};
-use crate::limits::EVENT_BYTES_MAX;
+use crate::decode::{class_of, reject, text_of};
 
 /// The fields without which an event goes no further.
 const REQUIRED: [&str; 2] = ["event_type", "device_id"];
@@ -49,13 +48,7 @@ fn complete(message: &Message) -> Result<Vec<u8>, (RejectReason, String)> {
 }
 
 fn parse_object(data: &[u8]) -> Result<Map<String, Value>, (RejectReason, String)> {
-    if data.len() > EVENT_BYTES_MAX {
-        let detail = format!("{} bytes, the limit is {EVENT_BYTES_MAX}", data.len());
-        return Err((RejectReason::Oversize, detail));
-    }
-    let text = std::str::from_utf8(data).map_err(|error| {
-        (RejectReason::InvalidUtf8, format!("invalid UTF-8 at byte {}", error.valid_up_to()))
-    })?;
+    let text = text_of(data)?;
     match serde_json::from_str(text) {
         Ok(Value::Object(event)) => Ok(event),
         Ok(_) => Err((RejectReason::WrongType, "the event is not a JSON object".to_owned())),

@@ -256,6 +256,8 @@ pub(super) async fn pull(
         outstanding_bytes: 0,
     };
     let until = Instant::now() + wait;
+    // A bell is kept for every subscription that exists, and for no other name.
+    shared.broker().subscription(subscription)?;
     let bell = shared.bell(subscription);
     loop {
         let rung = bell.notified();
