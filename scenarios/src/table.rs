@@ -6,8 +6,8 @@ use gcp_bigquery_client::model::table_row::TableRow;
 use gcp_bigquery_client::tabledata::ListQueryParameters;
 use serde_json::Value;
 
-/// Rows of a page.
-const PAGE_ROWS: u32 = 20_000;
+/// Rows of a page: a few megabytes of JSON, so that reading a table costs no memory to speak of.
+const PAGE_ROWS: u32 = 5_000;
 
 /// A table to read.
 #[derive(Clone)]
