@@ -12,6 +12,9 @@ use windtunnel_stages::score::{Instance, Model};
 /// How long the check for credentials may take: the promise is an answer within five seconds.
 const CREDENTIAL_PROBE: Duration = Duration::from_secs(4);
 
+/// How long an emulator may take to accept a connection.
+const CONNECT: Duration = Duration::from_secs(3);
+
 /// The choice on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Target {
@@ -50,6 +53,16 @@ pub enum TargetError {
         "--target env needs {0}; `windtunnel emulators` prints the lines to set, or pass --target embedded"
     )]
     MissingVariable(&'static str),
+    /// Nothing listens where a variable points.
+    #[error(
+        "nothing answers at {url}: {reason}; is it running? `windtunnel emulators` starts them all"
+    )]
+    NoAnswer {
+        /// Where.
+        url: String,
+        /// The system's words.
+        reason: String,
+    },
 }
 
 /// The services of a run; with the embedded target, the emulators themselves.
@@ -71,7 +84,15 @@ pub async fn reach(target: Target, region: &str) -> Result<Services, TargetError
             let suite = Suite::start(Ports::ANY, vertex_model()).await?;
             Ok(Services { endpoints: endpoints_of(&suite), suite: Some(suite) })
         }
-        Target::Env => Ok(Services { endpoints: from_environment()?, suite: None }),
+        Target::Env => {
+            let endpoints = from_environment()?;
+            for url in
+                [&endpoints.pubsub, &endpoints.storage, &endpoints.bigquery, &endpoints.vertex]
+            {
+                answers(url).await?;
+            }
+            Ok(Services { endpoints, suite: None })
+        }
         Target::Gcp => {
             probe_credentials(CREDENTIAL_PROBE).await?;
             Ok(Services { endpoints: Endpoints::google(region), suite: None })
@@ -101,6 +122,19 @@ pub fn endpoints_of(suite: &Suite) -> Endpoints {
         bigquery_write: format!("http://{}", suite.bigquery_address),
         vertex: format!("http://{}", suite.vertex_address),
         credentials: CredentialMode::Anonymous,
+    }
+}
+
+/// Checks that something listens: the clients themselves would try again for a minute.
+async fn answers(url: &str) -> Result<(), TargetError> {
+    let no_answer = |reason: String| TargetError::NoAnswer { url: url.to_owned(), reason };
+    let host = url.split("://").nth(1).unwrap_or(url).split('/').next().unwrap_or_default();
+    let default_port = if url.starts_with("https://") { 443 } else { 80 };
+    let host = if host.contains(':') { host.to_owned() } else { format!("{host}:{default_port}") };
+    match tokio::time::timeout(CONNECT, tokio::net::TcpStream::connect(&host)).await {
+        Ok(Ok(_)) => Ok(()),
+        Ok(Err(error)) => Err(no_answer(error.to_string())),
+        Err(_) => Err(no_answer(format!("no connection within {} s", CONNECT.as_secs()))),
     }
 }
 

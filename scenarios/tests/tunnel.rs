@@ -123,6 +123,20 @@ async fn a_port_in_use_is_named_with_what_to_pass() {
 }
 
 #[tokio::test]
+async fn emulators_that_do_not_run_are_named_at_once() {
+    let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let mut command = windtunnel();
+    command.args(["run", "--target", "env"]);
+    for name in ["PUBSUB", "STORAGE", "BIGQUERY", "VERTEX"] {
+        command.env(format!("{name}_EMULATOR_HOST"), closed.to_string());
+    }
+    let output = command.output().await.unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8(output.stderr).unwrap();
+    assert!(text.contains(&format!("nothing answers at http://{closed}")), "{text}");
+}
+
+#[tokio::test]
 async fn missing_credentials_are_an_error_within_five_seconds() {
     let begun = RunClock::start();
     let home = tempfile::tempdir().unwrap();
