@@ -1,0 +1,103 @@
+//! The functions of GoogleSQL: names, signatures as BigQuery's own error texts write them, and what they
+//! compute. Operators are functions whose names begin with `$`. A name may stand in several lists: its
+//! overloads add up, in the order of the lists.
+
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+use crate::error::Result;
+use crate::session::Session;
+use crate::sql_type::Type;
+use crate::value::Value;
+
+/// What a function may know of its call.
+pub(crate) struct Call<'a> {
+    pub(crate) session: &'a Session,
+    /// Types of the arguments after coercion, one for each value.
+    pub(crate) args: &'a [Type],
+    /// Type of the result.
+    pub(crate) result: &'a Type,
+    /// Which of the function's signatures it is.
+    pub(crate) signature: usize,
+}
+
+/// A function of one row.
+///
+/// A signature reads `(STRING, INT64, [INT64]) -> STRING`: optional arguments stand in brackets,
+/// `[STRING, ...]` repeats, `T1`, `T2` are any types (equal where the name is), `ARRAY<T1>`, `ANY` is any
+/// type without relation, `name => TYPE` is an argument that can be given by name, `DATE_PART` is a word
+/// such as `DAY` or `WEEK(MONDAY)` (a STRING in upper case at run time).
+pub(crate) struct ScalarFunction {
+    pub(crate) name: &'static str,
+    pub(crate) signatures: &'static [&'static str],
+    /// What a NULL argument does.
+    pub(crate) nulls: Nulls,
+    pub(crate) call: fn(&Call<'_>, &[Value]) -> Result<Value>,
+}
+
+/// What a NULL argument does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Nulls {
+    /// The result is NULL and the function is not called.
+    Propagate,
+    /// The function is called.
+    Passed,
+}
+
+/// An aggregate function. Rows whose first argument is NULL are skipped unless `nulls` says otherwise.
+pub(crate) struct AggregateFunction {
+    pub(crate) name: &'static str,
+    pub(crate) signatures: &'static [&'static str],
+    pub(crate) nulls: AggregateNulls,
+    /// Whether `OVER` may have a frame and an order.
+    pub(crate) make: fn(&Call<'_>) -> Box<dyn Accumulator>,
+}
+
+/// What rows with NULL do to an aggregate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum AggregateNulls {
+    /// They are skipped: any NULL among the arguments.
+    Skipped,
+    /// They count; `IGNORE NULLS` in the call skips them.
+    Counted,
+}
+
+/// An aggregate under way. The evaluator does `DISTINCT`, `ORDER BY`, `LIMIT`, `HAVING MAX` and
+/// `IGNORE NULLS` before it.
+pub(crate) trait Accumulator {
+    /// Takes one row's arguments in.
+    fn add(&mut self, call: &Call<'_>, args: &[Value]) -> Result<()>;
+    /// The result so far; more rows may follow (a window's frame grows).
+    fn result(&self, call: &Call<'_>) -> Result<Value>;
+}
+
+/// A function that needs `OVER`, of a whole ordered partition at once.
+pub(crate) struct AnalyticFunction {
+    pub(crate) name: &'static str,
+    pub(crate) signatures: &'static [&'static str],
+    /// One value for each row.
+    pub(crate) call: fn(&Call<'_>, &Partition<'_>) -> Result<Vec<Value>>,
+}
+
+/// A partition, in the order of the window.
+pub(crate) struct Partition<'a> {
+    pub(crate) rows: usize,
+    /// Arguments by argument and row.
+    pub(crate) args: &'a [Vec<Value>],
+    /// For each row its peers: first and one past the last row that are equal to it in the window's order.
+    pub(crate) peers: &'a [(usize, usize)],
+    /// For each row its frame: first and one past the last row; empty when they are equal.
+    pub(crate) frames: &'a [(usize, usize)],
+    /// `IGNORE NULLS`.
+    pub(crate) ignore_nulls: bool,
+}
+
+static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
+    LazyLock::new(|| {
+        let lists: &[&'static [ScalarFunction]] = &[];
+        let mut by_name: HashMap<&'static str, Vec<&'static ScalarFunction>> = HashMap::new();
+        for function in lists.iter().flat_map(|list| list.iter()) {
+            by_name.entry(function.name).or_default().push(function);
+        }
+        by_name
+    });
