@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 pub use bignumeric::BigNumeric;
 pub use compare::{GroupKey, compare, equals};
+pub(crate) use compare::hash_group;
 pub use interval::Interval;
 pub use numeric::Numeric;
 
