@@ -2,8 +2,13 @@
 //! compute. Operators are functions whose names begin with `$`. A name may stand in several lists: its
 //! overloads add up, in the order of the lists.
 
+mod aggregate;
+mod analytic;
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
+
+pub(crate) use analytic::ignores_nulls_by_default;
 
 use crate::error::Result;
 use crate::session::Session;
@@ -94,10 +99,38 @@ pub(crate) struct Partition<'a> {
 
 static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
     LazyLock::new(|| {
-        let lists: &[&'static [ScalarFunction]] = &[];
-        let mut by_name: HashMap<&'static str, Vec<&'static ScalarFunction>> = HashMap::new();
-        for function in lists.iter().flat_map(|list| list.iter()) {
-            by_name.entry(function.name).or_default().push(function);
-        }
-        by_name
+        let lists: &[&'static [ScalarFunction]] = &[aggregate::SCALAR];
+        by_name(lists, |function| function.name)
     });
+
+static AGGREGATE: LazyLock<HashMap<&'static str, Vec<&'static AggregateFunction>>> =
+    LazyLock::new(|| by_name(aggregate::LISTS, |function| function.name));
+
+static ANALYTIC: LazyLock<HashMap<&'static str, Vec<&'static AnalyticFunction>>> =
+    LazyLock::new(|| by_name(analytic::LISTS, |function| function.name));
+
+/// The scalar functions of a name in upper case; none when there is no such name.
+pub(crate) fn scalar(name: &str) -> &'static [&'static ScalarFunction] {
+    SCALAR.get(name).map_or(&[], Vec::as_slice)
+}
+
+/// The aggregate functions of a name in upper case.
+pub(crate) fn aggregate(name: &str) -> &'static [&'static AggregateFunction] {
+    AGGREGATE.get(name).map_or(&[], Vec::as_slice)
+}
+
+/// The functions of a name in upper case that need `OVER`.
+pub(crate) fn analytic(name: &str) -> &'static [&'static AnalyticFunction] {
+    ANALYTIC.get(name).map_or(&[], Vec::as_slice)
+}
+
+fn by_name<F>(
+    lists: &[&'static [F]],
+    name: fn(&'static F) -> &'static str,
+) -> HashMap<&'static str, Vec<&'static F>> {
+    let mut by_name: HashMap<&'static str, Vec<&'static F>> = HashMap::new();
+    for function in lists.iter().flat_map(|list| list.iter()) {
+        by_name.entry(name(function)).or_default().push(function);
+    }
+    by_name
+}

@@ -11,6 +11,7 @@ mod geography;
 mod session;
 mod sql_type;
 mod value;
+mod window;
 
 pub use error::{Reason, Result, SqlError, line_and_column};
 pub use geography::Geography;
