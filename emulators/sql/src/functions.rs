@@ -4,6 +4,10 @@
 
 mod aggregate;
 mod analytic;
+mod arithmetic;
+mod array;
+mod bits;
+mod math;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -99,7 +103,13 @@ pub(crate) struct Partition<'a> {
 
 static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
     LazyLock::new(|| {
-        let lists: &[&'static [ScalarFunction]] = &[aggregate::SCALAR];
+        let lists: &[&'static [ScalarFunction]] = &[
+            aggregate::SCALAR,
+            arithmetic::FUNCTIONS,
+            array::FUNCTIONS,
+            bits::FUNCTIONS,
+            math::FUNCTIONS,
+        ];
         by_name(lists, |function| function.name)
     });
 
