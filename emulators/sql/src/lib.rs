@@ -5,6 +5,7 @@
 #![allow(dead_code, unused_imports)]
 
 mod ast;
+mod calendar;
 mod error;
 mod functions;
 mod geography;

@@ -3,8 +3,10 @@
 
 mod bignumeric;
 mod compare;
+pub(crate) mod decimal;
 mod interval;
 mod numeric;
+mod text;
 
 use std::sync::Arc;
 
@@ -12,6 +14,10 @@ pub use bignumeric::BigNumeric;
 pub use compare::{GroupKey, compare, equals};
 pub use interval::Interval;
 pub use numeric::Numeric;
+pub(crate) use text::{
+    bytes_literal, display, escape_bytes, float_text, float_with_point, general, literal,
+    range_text, string_literal,
+};
 
 use crate::geography::Geography;
 
