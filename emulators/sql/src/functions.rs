@@ -2,6 +2,13 @@
 //! compute. Operators are functions whose names begin with `$`. A name may stand in several lists: its
 //! overloads add up, in the order of the lists.
 
+mod arguments;
+mod encoding;
+mod hash;
+mod position;
+mod string;
+mod unicode;
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -94,7 +101,13 @@ pub(crate) struct Partition<'a> {
 
 static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
     LazyLock::new(|| {
-        let lists: &[&'static [ScalarFunction]] = &[];
+        let lists: &[&'static [ScalarFunction]] = &[
+            encoding::FUNCTIONS,
+            hash::FUNCTIONS,
+            position::FUNCTIONS,
+            string::FUNCTIONS,
+            unicode::FUNCTIONS,
+        ];
         let mut by_name: HashMap<&'static str, Vec<&'static ScalarFunction>> = HashMap::new();
         for function in lists.iter().flat_map(|list| list.iter()) {
             by_name.entry(function.name).or_default().push(function);

@@ -47,7 +47,9 @@ pub(crate) fn from_base64(text: &str) -> Option<Vec<u8>> {
     }
     let values: Option<Vec<u8>> = whole[..digits]
         .iter()
-        .map(|byte| digit(*byte, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"))
+        .map(|byte| {
+            digit(*byte, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
+        })
         .collect();
     if digits % 4 == 1 { None } else { Some(pack(&values?, 6)) }
 }
@@ -78,8 +80,7 @@ fn from_base32(_: &Call<'_>, args: &[Value]) -> Result<Value> {
     if !only_padding || !whole_bytes || (padding != 0 && padding != needed) {
         return Err(invalid("base32"));
     }
-    let values: Option<Vec<u8>> =
-        whole[..digits].iter().map(|byte| digit(*byte, BASE32)).collect();
+    let values: Option<Vec<u8>> = whole[..digits].iter().map(|byte| digit(*byte, BASE32)).collect();
     Ok(Value::bytes(pack(&values.ok_or_else(|| invalid("base32"))?, 5)))
 }
 

@@ -14,11 +14,9 @@ const DIGEST: &[&str] = &["(STRING) -> BYTES", "(BYTES) -> BYTES"];
 
 /// The functions of this module.
 pub(crate) const FUNCTIONS: &[ScalarFunction] = &[
-    strict(
-        "FARM_FINGERPRINT",
-        &["(STRING) -> INT64", "(BYTES) -> INT64"],
-        |_, args| Ok(Value::Int64(farm::fingerprint(octets(args, 0)).cast_signed())),
-    ),
+    strict("FARM_FINGERPRINT", &["(STRING) -> INT64", "(BYTES) -> INT64"], |_, args| {
+        Ok(Value::Int64(farm::fingerprint(octets(args, 0)).cast_signed()))
+    }),
     strict("MD5", DIGEST, |_, args| digest::<md5::Md5>(args)),
     strict("SHA1", DIGEST, |_, args| digest::<sha1::Sha1>(args)),
     strict("SHA256", DIGEST, |_, args| digest::<sha2::Sha256>(args)),

@@ -7,8 +7,7 @@ use crate::functions::{Call, ScalarFunction};
 use crate::value::Value;
 
 const PART: &[&str] = &["(STRING, INT64) -> STRING", "(BYTES, INT64) -> BYTES"];
-const SUBSTR: &[&str] =
-    &["(STRING, INT64, [INT64]) -> STRING", "(BYTES, INT64, [INT64]) -> BYTES"];
+const SUBSTR: &[&str] = &["(STRING, INT64, [INT64]) -> STRING", "(BYTES, INT64, [INT64]) -> BYTES"];
 const AFFIX: &[&str] = &["(STRING, STRING) -> BOOL", "(BYTES, BYTES) -> BOOL"];
 
 /// The functions of this module.
@@ -175,8 +174,7 @@ fn instr(_: &Call<'_>, args: &[Value]) -> Result<Value> {
     let back = usize::try_from(start.unsigned_abs()).unwrap_or(usize::MAX);
     let total = whole.len() + usize::from(needle.is_empty());
     let Some(last) = total.checked_sub(back) else { return Ok(position(None)) };
-    let places: Vec<usize> =
-        Places::new(whole, needle).take_while(|unit| *unit <= last).collect();
+    let places: Vec<usize> = Places::new(whole, needle).take_while(|unit| *unit <= last).collect();
     Ok(position(places.into_iter().rev().nth(skipped)))
 }
 
@@ -200,8 +198,7 @@ impl Iterator for Places<'_> {
     fn next(&mut self) -> Option<usize> {
         let octets = self.whole.whole();
         let rest = octets.get(self.offset..)?;
-        let step =
-            if self.needle.is_empty() { 0 } else { super::string::find(rest, self.needle)? };
+        let step = if self.needle.is_empty() { 0 } else { super::string::find(rest, self.needle)? };
         let found = self.offset + step;
         let place = self.unit
             + match self.whole {
@@ -209,9 +206,7 @@ impl Iterator for Places<'_> {
                 Units::Bytes(_) => step,
             };
         let width = match self.whole {
-            Units::Characters(text) => {
-                text[found..].chars().next().map_or(1, char::len_utf8)
-            }
+            Units::Characters(text) => text[found..].chars().next().map_or(1, char::len_utf8),
             Units::Bytes(_) => 1,
         };
         self.offset = found + width;

@@ -9,18 +9,18 @@ use super::arguments::{
     text, within,
 };
 use super::position::Units;
+use crate::calendar::{Zone, timestamp_text};
 use crate::error::{Result, SqlError};
 use crate::functions::{Call, ScalarFunction};
+use crate::session::Session;
 use crate::sql_type::Type;
-use crate::value::Value;
+use crate::value::{Value, display, float_text, string_literal};
 
 const TRIM: &[&str] = &["(STRING, [STRING]) -> STRING", "(BYTES, BYTES) -> BYTES"];
-const PAD: &[&str] =
-    &["(STRING, INT64, [STRING]) -> STRING", "(BYTES, INT64, [BYTES]) -> BYTES"];
+const PAD: &[&str] = &["(STRING, INT64, [STRING]) -> STRING", "(BYTES, INT64, [BYTES]) -> BYTES"];
 const SAME: &[&str] = &["(STRING) -> STRING", "(BYTES) -> BYTES"];
 const LENGTH: &[&str] = &["(STRING) -> INT64", "(BYTES) -> INT64"];
-const THREE: &[&str] =
-    &["(STRING, STRING, STRING) -> STRING", "(BYTES, BYTES, BYTES) -> BYTES"];
+const THREE: &[&str] = &["(STRING, STRING, STRING) -> STRING", "(BYTES, BYTES, BYTES) -> BYTES"];
 
 /// The functions of this module.
 pub(crate) const FUNCTIONS: &[ScalarFunction] = &[
@@ -38,11 +38,7 @@ pub(crate) const FUNCTIONS: &[ScalarFunction] = &[
     strict("RTRIM", TRIM, |_, args| Ok(trim(args, false, true))),
     strict("LPAD", PAD, |_, args| pad(args, true)),
     strict("RPAD", PAD, |_, args| pad(args, false)),
-    strict(
-        "REPEAT",
-        &["(STRING, INT64) -> STRING", "(BYTES, INT64) -> BYTES"],
-        repeat,
-    ),
+    strict("REPEAT", &["(STRING, INT64) -> STRING", "(BYTES, INT64) -> BYTES"], repeat),
     strict("REPLACE", THREE, replace),
     strict("TRANSLATE", THREE, translate),
     strict(
@@ -176,11 +172,8 @@ fn pad(args: &[Value], left: bool) -> Result<Value> {
         SqlError::evaluation("Second argument (output size) for LPAD/RPAD cannot be negative")
     })?;
     within(size, OUTPUT_BYTES_MAX, TOO_LARGE)?;
-    let space = [if matches!(args[0], Value::String(_)) {
-        Value::from(" ")
-    } else {
-        Value::bytes(b" ")
-    }];
+    let space =
+        [if matches!(args[0], Value::String(_)) { Value::from(" ") } else { Value::bytes(b" ") }];
     let pattern = args.get(2).map_or_else(|| Units::of(&space, 0), |_| Units::of(args, 2));
     if pattern.is_empty() {
         return Err(SqlError::evaluation(
@@ -264,7 +257,7 @@ fn translate(_: &Call<'_>, args: &[Value]) -> Result<Value> {
             match mapping.entry(character) {
                 Entry::Vacant(free) => free.insert(target.next()),
                 Entry::Occupied(_) => {
-                    let literal = super::literal::string_literal(&character.to_string());
+                    let literal = string_literal(&character.to_string());
                     return Err(SqlError::evaluation(format!(
                         "Duplicate character {literal} in TRANSLATE source characters"
                     )));
@@ -289,9 +282,8 @@ fn translate(_: &Call<'_>, args: &[Value]) -> Result<Value> {
         }
         *slot = Some(target.next());
     }
-    let mapped = bytes(args, 0)
-        .iter()
-        .filter_map(|byte| mapping[usize::from(*byte)].unwrap_or(Some(*byte)));
+    let mapped =
+        bytes(args, 0).iter().filter_map(|byte| mapping[usize::from(*byte)].unwrap_or(Some(*byte)));
     let result: Vec<u8> = mapped.collect();
     within(result.len(), OUTPUT_BYTES_MAX, TOO_LARGE)?;
     Ok(Value::bytes(result))
@@ -337,7 +329,7 @@ fn concat(call: &Call<'_>, args: &[Value]) -> Result<Value> {
             Value::String(part) => joined.extend_from_slice(part.as_bytes()),
             Value::Bytes(part) if all_bytes => joined.extend_from_slice(part),
             _ if concatenates(arg_type) => {
-                let part = crate::value::text::display(arg, arg_type, call.session);
+                let part = cast_text(arg, arg_type, call.session);
                 joined.extend_from_slice(part.as_bytes());
             }
             _ => return Err(no_concatenation(call.args)),
@@ -346,6 +338,15 @@ fn concat(call: &Call<'_>, args: &[Value]) -> Result<Value> {
     }
     let like = if all_bytes && !args.is_empty() { &args[0] } else { &Value::from("") };
     Ok(same_type(like, joined))
+}
+
+/// The text that a cast to STRING gives.
+pub(super) fn cast_text(value: &Value, value_type: &Type, session: &Session) -> String {
+    match value {
+        Value::Float64(number) => float_text(*number),
+        Value::Timestamp(micros) => timestamp_text(*micros, &Zone::Iana(session.time_zone)),
+        _ => display(value, value_type, session),
+    }
 }
 
 /// Types that CONCAT turns into text by itself.
@@ -378,9 +379,9 @@ fn collate(_: &Call<'_>, args: &[Value]) -> Result<Value> {
         Some(other) => Err(SqlError::evaluation(format!(
             "Collation '{other}' in collate function is not supported."
         ))),
-        None => Err(SqlError::evaluation(
-            "The second argument of COLLATE() must be a string literal",
-        )),
+        None => {
+            Err(SqlError::evaluation("The second argument of COLLATE() must be a string literal"))
+        }
     }
 }
 

@@ -24,11 +24,7 @@ pub(crate) const FUNCTIONS: &[ScalarFunction] = &[
         &["(STRING) -> ARRAY<INT64>", "(BYTES) -> ARRAY<INT64>"],
         to_code_points,
     ),
-    strict(
-        "CODE_POINTS_TO_STRING",
-        &["(ARRAY<INT64>) -> STRING"],
-        code_points_to_string,
-    ),
+    strict("CODE_POINTS_TO_STRING", &["(ARRAY<INT64>) -> STRING"], code_points_to_string),
     strict("CODE_POINTS_TO_BYTES", &["(ARRAY<INT64>) -> BYTES"], code_points_to_bytes),
     strict("NORMALIZE", NORMALIZE, |_, args| {
         Ok(Value::from(normalize(text(args, 0), mode(args)?)))
@@ -258,9 +254,8 @@ mod tests {
         check("CHR", &[Value::Int64(0xd800)], "ERROR Invalid codepoint 55296");
         check("TO_CODE_POINTS", &[Value::from("AbC")], "[65, 98, 67]");
         check("TO_CODE_POINTS", &[Value::bytes([0, 255])], "[0, 255]");
-        let points = |numbers: &[i64]| {
-            [Value::array(numbers.iter().map(|number| Value::Int64(*number)))]
-        };
+        let points =
+            |numbers: &[i64]| [Value::array(numbers.iter().map(|number| Value::Int64(*number)))];
         check("CODE_POINTS_TO_STRING", &points(&[65, 255, 513, 1024]), "AÿȁЀ");
         check("CODE_POINTS_TO_BYTES", &points(&[65, 98]), "b\"Ab\"");
         check("CODE_POINTS_TO_BYTES", &points(&[256]), "ERROR Invalid ASCII value 256");

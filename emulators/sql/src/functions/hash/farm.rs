@@ -71,11 +71,7 @@ fn up_to_32(bytes: &[u8]) -> u64 {
     let b = word(bytes, 8);
     let c = word(bytes, size - 8).wrapping_mul(factor);
     let d = word(bytes, size - 16).wrapping_mul(K2);
-    let low = a
-        .wrapping_add(b)
-        .rotate_right(43)
-        .wrapping_add(c.rotate_right(30))
-        .wrapping_add(d);
+    let low = a.wrapping_add(b).rotate_right(43).wrapping_add(c.rotate_right(30)).wrapping_add(d);
     let high = a.wrapping_add(b.wrapping_add(K2).rotate_right(18)).wrapping_add(c);
     mix(low, high, factor)
 }
@@ -87,22 +83,14 @@ fn up_to_64(bytes: &[u8]) -> u64 {
     let b = word(bytes, 8);
     let c = word(bytes, size - 8).wrapping_mul(factor);
     let d = word(bytes, size - 16).wrapping_mul(K2);
-    let y = a
-        .wrapping_add(b)
-        .rotate_right(43)
-        .wrapping_add(c.rotate_right(30))
-        .wrapping_add(d);
+    let y = a.wrapping_add(b).rotate_right(43).wrapping_add(c.rotate_right(30)).wrapping_add(d);
     let high = a.wrapping_add(b.wrapping_add(K2).rotate_right(18)).wrapping_add(c);
     let z = mix(y, high, factor);
     let e = word(bytes, 16).wrapping_mul(factor);
     let f = word(bytes, 24);
     let g = y.wrapping_add(word(bytes, size - 32)).wrapping_mul(factor);
     let h = z.wrapping_add(word(bytes, size - 24)).wrapping_mul(factor);
-    let low = e
-        .wrapping_add(f)
-        .rotate_right(43)
-        .wrapping_add(g.rotate_right(30))
-        .wrapping_add(h);
+    let low = e.wrapping_add(f).rotate_right(43).wrapping_add(g.rotate_right(30)).wrapping_add(h);
     let high = e.wrapping_add(f.wrapping_add(a).rotate_right(18)).wrapping_add(g);
     mix(low, high, factor)
 }
@@ -136,12 +124,7 @@ fn longer(bytes: &[u8]) -> u64 {
         y = y.wrapping_add(v.0).wrapping_add(word(bytes, at + 40));
         z = z.wrapping_add(w.0).rotate_right(33).wrapping_mul(K1);
         v = weak(bytes, at, v.1.wrapping_mul(K1), x.wrapping_add(w.0));
-        w = weak(
-            bytes,
-            at + 32,
-            z.wrapping_add(w.1),
-            y.wrapping_add(word(bytes, at + 16)),
-        );
+        w = weak(bytes, at + 32, z.wrapping_add(w.1), y.wrapping_add(word(bytes, at + 16)));
         std::mem::swap(&mut z, &mut x);
     }
     // The last 64 bytes overlap the blocks.
