@@ -5,12 +5,15 @@
 mod arguments;
 mod encoding;
 mod hash;
+mod pattern;
 mod position;
 mod string;
 mod unicode;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
+
+pub(crate) use pattern::{like, like_bytes};
 
 use crate::error::Result;
 use crate::session::Session;
@@ -104,6 +107,7 @@ static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
         let lists: &[&'static [ScalarFunction]] = &[
             encoding::FUNCTIONS,
             hash::FUNCTIONS,
+            pattern::FUNCTIONS,
             position::FUNCTIONS,
             string::FUNCTIONS,
             unicode::FUNCTIONS,
