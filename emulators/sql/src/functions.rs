@@ -8,11 +8,19 @@ mod arithmetic;
 mod array;
 mod bits;
 mod math;
+mod arguments;
+mod encoding;
+mod hash;
+mod pattern;
+mod position;
+mod string;
+mod unicode;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 pub(crate) use analytic::ignores_nulls_by_default;
+pub(crate) use pattern::{like, like_bytes};
 
 use crate::error::Result;
 use crate::session::Session;
@@ -111,6 +119,18 @@ static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
             math::FUNCTIONS,
         ];
         by_name(lists, |function| function.name)
+            encoding::FUNCTIONS,
+            hash::FUNCTIONS,
+            pattern::FUNCTIONS,
+            position::FUNCTIONS,
+            string::FUNCTIONS,
+            unicode::FUNCTIONS,
+        ];
+        let mut by_name: HashMap<&'static str, Vec<&'static ScalarFunction>> = HashMap::new();
+        for function in lists.iter().flat_map(|list| list.iter()) {
+            by_name.entry(function.name).or_default().push(function);
+        }
+        by_name
     });
 
 static AGGREGATE: LazyLock<HashMap<&'static str, Vec<&'static AggregateFunction>>> =
