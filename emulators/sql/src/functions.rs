@@ -8,7 +8,7 @@ mod analytic;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-pub(crate) use analytic::ignores_nulls_by_default;
+pub(crate) use analytic::{WindowOrder, WindowRules, window_rules};
 
 use crate::error::Result;
 use crate::session::Session;
