@@ -21,6 +21,7 @@ use std::sync::LazyLock;
 
 pub(crate) use analytic::ignores_nulls_by_default;
 pub(crate) use pattern::{like, like_bytes};
+pub(crate) use analytic::{WindowOrder, WindowRules, window_rules};
 
 use crate::error::Result;
 use crate::session::Session;

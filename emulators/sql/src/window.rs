@@ -1,6 +1,6 @@
-//! Windows over a partition that is already in order: which rows are peers, which rows a row's frame
-//! holds, and aggregates over frames. Rows are counted from 0; a range of rows is its first and one past
-//! its last, and an empty one begins where it ends.
+//! Windows over a partition that is already in order: which rows are peers, which rows a row's
+//! frame holds, and aggregates over frames. Rows are counted from 0; a range of rows is its first
+//! and one past its last, and an empty one begins where it ends.
 
 mod fold;
 mod range;
@@ -39,8 +39,8 @@ pub(crate) enum FrameBound {
 }
 
 impl Frame {
-    /// The frame of a window that names none: up to the current row's peers when it is ordered, else the
-    /// whole partition.
+    /// The frame of a window that names none: up to the current row's peers when it is ordered,
+    /// else the whole partition.
     pub(crate) fn implied(ordered: bool) -> Self {
         Self {
             unit: FrameUnit::Range,
@@ -58,7 +58,8 @@ pub(crate) struct OrderKey<'a> {
     pub(crate) descending: bool,
 }
 
-/// For each row its peers, by the values of the order's keys by key and row. Without keys all rows are.
+/// For each row its peers, by the values of the order's keys by key and row. Without keys all rows
+/// are.
 pub(crate) fn peers(rows: usize, order_keys: &[Vec<Value>]) -> Vec<(usize, usize)> {
     let mut peers = Vec::with_capacity(rows);
     let mut first = 0;

@@ -1,6 +1,6 @@
-//! The aggregate functions, by what they keep of the rows: a few words (counts, sums, extremes, moments),
-//! all values (arrays, strings, quantiles) or a sketch. `GROUPING` is the evaluator's own. Invariant: an
-//! accumulator's result may be asked for at any time and more rows may follow.
+//! The aggregate functions, by what they keep of the rows: a few words (counts, sums, extremes,
+//! moments), all values (arrays, strings, quantiles) or a sketch. `GROUPING` is the evaluator's
+//! own. Invariant: an accumulator's result may be asked for at any time and more rows may follow.
 
 mod approximate;
 mod collect;

@@ -1,5 +1,5 @@
-//! Aggregates over frames. Frames that grow at their end feed one accumulator row by row, equal frames
-//! share a result, all others are added up anew.
+//! Aggregates over frames. Frames that grow at their end feed one accumulator row by row, equal
+//! frames share a result, all others are added up anew.
 
 use std::collections::HashSet;
 

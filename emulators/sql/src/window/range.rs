@@ -1,6 +1,6 @@
-//! Bounds of `RANGE` frames with an offset: the rows whose key lies no further than the offset from the
-//! current row's. Sums that overflow are compared as they are, in wider words. NULL and NaN are at no
-//! distance from anything: such a row's bound is that of its peers.
+//! Bounds of `RANGE` frames with an offset: the rows whose key lies no further than the offset from
+//! the current row's. Sums that overflow are compared as they are, in wider words. NULL and NaN are
+//! at no distance from anything: such a row's bound is that of its peers.
 
 use std::cmp::Ordering;
 

@@ -1,5 +1,5 @@
-//! Goal: frames are those of the standard. Method: examples by hand, and a model that asks of every pair
-//! of rows whether the one is in the other's frame.
+//! Goal: frames are those of the standard. Method: examples by hand, and a model that asks of every
+//! pair of rows whether the one is in the other's frame.
 
 use std::cmp::Ordering;
 

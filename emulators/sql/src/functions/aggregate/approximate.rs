@@ -1,6 +1,6 @@
 //! `APPROX_COUNT_DISTINCT`, a sketch whose estimate is taken at once, and `APPROX_TOP_COUNT` and
-//! `APPROX_TOP_SUM`, which are exact here: every distinct value is kept. Ties are in the order of first
-//! appearance.
+//! `APPROX_TOP_SUM`, which are exact here: every distinct value is kept. Ties are in the order of
+//! first appearance.
 
 use indexmap::IndexMap;
 

@@ -1,5 +1,6 @@
-//! Aggregates that keep everything: `ARRAY_AGG`, `ARRAY_CONCAT_AGG` and `STRING_AGG`. Order, distinctness
-//! and limits are the evaluator's. That an array of a result holds no NULL is checked where it is written.
+//! Aggregates that keep everything: `ARRAY_AGG`, `ARRAY_CONCAT_AGG` and `STRING_AGG`. Order,
+//! distinctness and limits are the evaluator's. That an array of a result holds no NULL is checked
+//! where it is written.
 
 use crate::error::Result;
 use crate::functions::{Accumulator, AggregateFunction, AggregateNulls, Call};

@@ -1,5 +1,5 @@
-//! Aggregates that fold a row into one word: `COUNT`, `COUNTIF`, `LOGICAL_AND`, `LOGICAL_OR` and the bits.
-//! All but the counts are NULL when they saw no row.
+//! Aggregates that fold a row into one word: `COUNT`, `COUNTIF`, `LOGICAL_AND`, `LOGICAL_OR` and
+//! the bits. All but the counts are NULL when they saw no row.
 
 use crate::error::Result;
 use crate::functions::{Accumulator, AggregateFunction, AggregateNulls, Call};

@@ -1,5 +1,5 @@
-//! Exact sums of decimals: of `NUMERIC` without allocation for a row, in two words that cannot overflow.
-//! Division rounds half away from zero, as GoogleSQL's decimals do.
+//! Exact sums of decimals: of `NUMERIC` without allocation for a row, in two words that cannot
+//! overflow. Division rounds half away from zero, as GoogleSQL's decimals do.
 
 use std::cmp::Ordering;
 
@@ -7,8 +7,8 @@ use num_bigint::{BigInt, Sign};
 
 use crate::value::{BigNumeric, Numeric};
 
-/// The sum of scaled integers of 128 bits: the upper and the lower halves are added up apart, so that
-/// 2^63 of them fit.
+/// The sum of scaled integers of 128 bits: the upper and the lower halves are added up apart, so
+/// that 2^63 of them fit.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct WideSum {
     high: i128,

@@ -1,5 +1,5 @@
-//! Aggregates that keep one row's value: `MIN`, `MAX`, `MIN_BY`, `MAX_BY` and `ANY_VALUE`. NaN is both the
-//! smallest and the largest double: whoever meets it keeps it.
+//! Aggregates that keep one row's value: `MIN`, `MAX`, `MIN_BY`, `MAX_BY` and `ANY_VALUE`. NaN is
+//! both the smallest and the largest double: whoever meets it keeps it.
 
 use std::cmp::Ordering;
 
@@ -82,9 +82,9 @@ impl Accumulator for Extreme {
     }
 }
 
-/// The first argument where the second is extreme. A NULL in the second counts only when there is nothing
-/// else; of several extreme rows one whose first argument is not NULL is preferred, since the function
-/// stands for `ANY_VALUE(… HAVING …)`.
+/// The first argument where the second is extreme. A NULL in the second counts only when there is
+/// nothing else; of several extreme rows one whose first argument is not NULL is preferred, since
+/// the function stands for `ANY_VALUE(… HAVING …)`.
 struct ExtremeBy {
     value: Value,
     best: Value,

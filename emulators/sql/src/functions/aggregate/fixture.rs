@@ -1,4 +1,5 @@
 //! How the tests of this folder call an aggregate: as the evaluator does, without SQL around it.
+//! NULLs are skipped for functions that say so.
 
 use crate::error::Result;
 use crate::functions::{AggregateNulls, Call};
@@ -6,8 +7,8 @@ use crate::session::Session;
 use crate::sql_type::Type;
 use crate::value::Value;
 
-/// The result of an aggregate over rows. The first function of the name is taken, the result's type is
-/// the first argument's.
+/// The result of an aggregate over rows. The first function of the name is taken, the result's type
+/// is the first argument's.
 pub(crate) fn aggregate(name: &str, args: &[Type], rows: &[Vec<Value>]) -> Result<Value> {
     let session = Session::new("project", 0, 0);
     let result = args.first().cloned().unwrap_or(Type::Int64);

@@ -1,5 +1,5 @@
-//! `APPROX_QUANTILES`. Exact here: all values are kept, and the boundary of a share is the smallest value
-//! that at least that share of the rows does not exceed.
+//! `APPROX_QUANTILES`. Exact here: all values are kept, and the boundary of a share is the smallest
+//! value that at least that share of the rows does not exceed.
 
 use crate::error::{Result, SqlError};
 use crate::functions::{Accumulator, AggregateFunction, AggregateNulls, Call};

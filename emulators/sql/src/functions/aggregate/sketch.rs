@@ -1,6 +1,6 @@
 //! `HLL_COUNT`: HyperLogLog++ sketches (Heule, Nunkesser, Hall 2013) in the bytes that BigQuery and
-//! zetasketch share. Sketches of integers, strings and bytes are theirs to the bit; how BigQuery marks
-//! sketches of decimals is not published, so those merge with ours alone.
+//! zetasketch share. Sketches of integers, strings and bytes are theirs to the bit; how BigQuery
+//! marks sketches of decimals is not published, so those merge with ours alone.
 
 mod estimate;
 mod fingerprint;

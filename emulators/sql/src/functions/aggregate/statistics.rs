@@ -1,6 +1,6 @@
-//! Variance, deviation, covariance and correlation. Doubles go through running means and central moments
-//! (Welford 1962), decimals through exact sums of squares that become a double at the very end. NaN and
-//! infinities make NaN.
+//! Variance, deviation, covariance and correlation. Doubles go through running means and central
+//! moments (Welford 1962), decimals through exact sums of squares that become a double at the very
+//! end. NaN and infinities make NaN.
 
 use num_bigint::BigInt;
 use num_traits::ToPrimitive;
@@ -281,7 +281,9 @@ mod tests {
 
     proptest! {
         #[test]
-        fn one_pass_agrees_with_two(values in prop::collection::vec((-1e6..1e6, -1e6..1e6), 2..50)) {
+        fn one_pass_agrees_with_two(
+            values in prop::collection::vec((-1e6..1e6, -1e6..1e6), 2..50),
+        ) {
             let count = values.len() as f64;
             let mean_x = values.iter().map(|(x, _)| x).sum::<f64>() / count;
             let mean_y = values.iter().map(|(_, y)| y).sum::<f64>() / count;

@@ -1,5 +1,6 @@
-//! `SUM` and `AVG`. Integers and decimals are added up exactly and checked at the end, so that an order of
-//! rows whose partial sums overflow is no error; doubles are added in the order of the rows.
+//! `SUM` and `AVG`. Integers and decimals are added up exactly and checked at the end, so that an
+//! order of rows whose partial sums overflow is no error; doubles are added in the order of the
+//! rows.
 
 use num_bigint::BigInt;
 
@@ -73,7 +74,7 @@ impl Accumulator for IntegerSum {
             _ if self.rows == 0 => Ok(Value::Null),
             Outcome::Sum => i64::try_from(self.sum)
                 .map(Value::Int64)
-                .map_err(|_| SqlError::evaluation("integer overflow")),
+                .map_err(|_| SqlError::evaluation("Error in SUM aggregation: integer overflow")),
             Outcome::Average => Ok(Value::Float64(self.sum as f64 / self.rows as f64)),
         }
     }
@@ -184,8 +185,8 @@ impl Parts {
         Some(())
     }
 
-    /// Divided by a count: what is left of months goes on as days, what is left of days as time, and time
-    /// is cut off at microseconds.
+    /// Divided by a count: what is left of months goes on as days, what is left of days as time,
+    /// and time is cut off at microseconds.
     fn divided_by(self, count: i128) -> Option<Self> {
         let days = self.days.checked_add(self.months % count * Self::DAYS_OF_MONTH)?;
         let nanos = self.nanos.checked_add((days % count).checked_mul(Self::NANOS_OF_DAY)?)?;
@@ -277,7 +278,7 @@ mod tests {
             Value::Float64(i64::MAX as f64 / 3.0)
         });
         let overflow = aggregate("SUM", &[Type::Int64], &rows(&[i64::MAX, 1]));
-        assert_eq!(overflow.unwrap_err().message, "integer overflow");
+        assert_eq!(overflow.unwrap_err().message, "Error in SUM aggregation: integer overflow");
         let large = aggregate("AVG", &[Type::Int64], &rows(&[i64::MAX, i64::MAX]));
         assert_eq!(large, Ok(Value::Float64(i64::MAX as f64)));
     }
@@ -322,7 +323,8 @@ mod tests {
         let interval = |months, days, nanos| Value::interval(Interval { months, days, nanos });
         let rows = [vec![interval(1, 0, 0)], vec![interval(2, 1, 5000)], vec![Value::Null]];
         assert_eq!(aggregate("SUM", &[Type::Interval], &rows), Ok(interval(3, 1, 5000)));
-        // Three months and a day: one month, half of 31 days, half a day and a half of five microseconds.
+        // Three months and a day: one month, half of 31 days, half a day and a half of five
+        // microseconds.
         let half = 43_200_000_002_000;
         assert_eq!(aggregate("AVG", &[Type::Interval], &rows), Ok(interval(1, 15, half)));
         let rows = [vec![interval(120_000, 0, 0)], vec![interval(1, 0, 0)]];

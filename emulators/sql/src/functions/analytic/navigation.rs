@@ -1,5 +1,5 @@
-//! Values of other rows: `LAG` and `LEAD` count from the current row through the partition, `FIRST_VALUE`,
-//! `LAST_VALUE` and `NTH_VALUE` from the ends of the frame, over NULLs or not.
+//! Values of other rows: `LAG` and `LEAD` count from the current row through the partition,
+//! `FIRST_VALUE`, `LAST_VALUE` and `NTH_VALUE` from the ends of the frame, over NULLs or not.
 
 use crate::error::{Result, SqlError};
 use crate::functions::{AnalyticFunction, Call, Partition};
@@ -80,8 +80,8 @@ fn nth(partition: &Partition<'_>) -> Result<usize> {
     }
 }
 
-/// For each frame the value that a function picks between its ends. Under `IGNORE NULLS` rows are counted
-/// without those whose value is NULL.
+/// For each frame the value that a function picks between its ends. Under `IGNORE NULLS` rows are
+/// counted without those whose value is NULL.
 fn of_frames(
     partition: &Partition<'_>,
     pick: impl Fn(usize, usize) -> Option<usize>,

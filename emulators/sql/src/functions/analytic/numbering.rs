@@ -1,5 +1,5 @@
-//! Numbers of rows in the order of a window. Peers share their rank; only `ROW_NUMBER` and `NTILE` tell
-//! them apart.
+//! Numbers of rows in the order of a window. Peers share their rank; only `ROW_NUMBER` and `NTILE`
+//! tell them apart.
 
 use crate::error::{Result, SqlError};
 use crate::functions::{AnalyticFunction, Call, Partition};

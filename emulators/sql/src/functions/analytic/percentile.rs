@@ -1,6 +1,7 @@
-//! `PERCENTILE_CONT` and `PERCENTILE_DISC` over a whole partition. The place among the sorted values is
-//! computed from the exact value of the share, be it a double or a decimal, so that no rounding moves it
-//! by a row. NULLs are left out unless the call respects them; then they come first.
+//! `PERCENTILE_CONT` and `PERCENTILE_DISC` over a whole partition. The place among the sorted
+//! values is computed from the exact value of the share, be it a double or a decimal, so that no
+//! rounding moves it by a row. NULLs are left out unless the call respects them; then they come
+//! first.
 
 use num_bigint::{BigInt, Sign};
 use num_traits::ToPrimitive;
@@ -119,7 +120,8 @@ fn continuous(sorted: &[Value], share: &Share) -> Value {
     match (left, &sorted[index + 1]) {
         (Value::Null, right) => right.clone(),
         (Value::Float64(left), Value::Float64(right)) => {
-            // The smaller weight is computed from the fraction and the larger from it, as GoogleSQL does.
+            // The smaller weight is computed from the fraction and the larger from it, as GoogleSQL
+            // does.
             let weight = |part: &BigInt| ratio(part, &share.denominator);
             let other = &share.denominator - &rest;
             let (of_left, of_right) = if rest > other {
@@ -148,7 +150,8 @@ fn between(left: &BigInt, right: &BigInt, rest: &BigInt, share: &Share) -> BigIn
     divide_big(&weighted, &share.denominator)
 }
 
-/// A proper fraction as a double. The denominator may be a power of two beyond the range of doubles.
+/// A proper fraction as a double. The denominator may be a power of two beyond the range of
+/// doubles.
 fn ratio(part: &BigInt, whole: &BigInt) -> f64 {
     let excess = whole.bits().saturating_sub(1000);
     let whole: BigInt = whole >> excess;

@@ -1,10 +1,10 @@
-//! From a sketch to a number: linear counting while the sketch is nearly empty, the harmonic mean of
-//! HyperLogLog when it is full. In between the paper corrects bias by tables of measurements; here stands
-//! the estimator that needs none (Ertl 2017, "New cardinality estimation algorithms for HyperLogLog
-//! sketches"), whose results differ from the tables' by less than the error of either.
+//! From a sketch to a number: linear counting while the sketch is nearly empty, the harmonic mean
+//! of HyperLogLog when it is full. In between the paper corrects bias by tables of measurements;
+//! here stands the estimator that needs none (Ertl 2017, "New cardinality estimation algorithms for
+//! HyperLogLog sketches"), whose results differ from the tables' by less than the error of either.
 
-/// Estimates of linear counting up to which it beats the harmonic mean, for 10 to 18 bits (Heule et al.
-/// 2013).
+/// Estimates of linear counting up to which it beats the harmonic mean, for 10 to 18 bits (Heule et
+/// al. 2013).
 const LINEAR_MAX: [f64; 9] =
     [900.0, 1800.0, 3100.0, 6500.0, 11_500.0, 20_000.0, 50_000.0, 120_000.0, 350_000.0];
 const LINEAR_MAX_FROM: u8 = 10;

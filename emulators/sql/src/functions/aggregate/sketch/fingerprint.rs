@@ -1,5 +1,5 @@
-//! The 64-bit hash under sketches, Geoff Pike's Fingerprint2011: sketches of different programs merge
-//! only when all of them hash alike. All arithmetic wraps.
+//! The 64-bit hash under sketches, Geoff Pike's Fingerprint2011: sketches of different programs
+//! merge only when all of them hash alike. All arithmetic wraps.
 
 const K0: u64 = 0xa5b8_5c5e_198e_d849;
 const K1: u64 = 0x8d58_ac26_afe1_2e47;

@@ -1,4 +1,5 @@
-//! What of a value goes into a sketch: a type and a hash. Values that `GROUP BY` holds for equal hash alike.
+//! What of a value goes into a sketch: a type and a hash. Values that `GROUP BY` holds for equal
+//! hash alike.
 
 use super::fingerprint::fingerprint;
 use crate::value::Value;
@@ -11,8 +12,8 @@ pub(in crate::functions::aggregate) struct Hashed {
     pub(in crate::functions::aggregate) hash: u64,
 }
 
-/// Numbers of types as they stand in sketches: unsigned integers of 64 bits, bytes or text, and two of our
-/// own above 1,000, where custom types belong.
+/// Numbers of types as they stand in sketches: unsigned integers of 64 bits, bytes or text, and two
+/// of our own above 1,000, where custom types belong.
 const INTEGER: u64 = 8;
 const BYTES_OR_TEXT: u64 = 11;
 const NUMERIC: u64 = 1001;

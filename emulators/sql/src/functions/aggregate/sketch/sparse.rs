@@ -1,6 +1,7 @@
 //! Single observations of a sketch that is still small: an index of more bits than the sketch has
-//! registers, or, when the surplus bits are all zero, the register's index with the rank of the rest of
-//! the hash and a flag above both. Sorted by number, observations of one index stand side by side.
+//! registers, or, when the surplus bits are all zero, the register's index with the rank of the
+//! rest of the hash and a flag above both. Sorted by number, observations of one index stand side
+//! by side.
 
 /// How observations are written at a precision of registers and one of observations.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -12,8 +13,8 @@ pub(super) struct Encoding {
 const RANK_BITS: u8 = 6;
 const RANK_MASK: u32 = (1 << RANK_BITS) - 1;
 
-/// The position of the first set bit among the lowest `bits`, counted from 1; one more than there are when
-/// none is set.
+/// The position of the first set bit among the lowest `bits`, counted from 1; one more than there
+/// are when none is set.
 pub(super) fn rank(value: u64, bits: u8) -> u8 {
     let leading = (value << (64 - bits)).leading_zeros();
     u8::try_from(leading.min(u32::from(bits))).expect("at most 64") + 1
@@ -80,8 +81,8 @@ impl Encoding {
         observations.truncate(kept);
     }
 
-    /// Whether a number from outside can be an observation: all its parts within bounds, and flagged when it
-    /// must be.
+    /// Whether a number from outside can be an observation: all its parts within bounds, and
+    /// flagged when it must be.
     pub(super) fn admits(self, observation: u32) -> bool {
         match self.flagged(observation) {
             None => {
@@ -130,7 +131,8 @@ mod tests {
         #[test]
         fn an_observation_knows_its_register(hash: u64, zeros in 0u32..50, precision in 10u8..=24) {
             // Long runs of zeros behind the index are rare in hashes and are what flags are for.
-            let hash = hash & !(u64::MAX >> precision) | ((hash << precision) >> precision) >> zeros;
+            let rest = (hash << precision) >> precision;
+            let hash = hash ^ rest | rest >> zeros;
             let encoding = Encoding { precision, sparse_precision: (precision + 5).min(25) };
             let observation = encoding.observe(hash);
             prop_assert!(encoding.admits(observation));
@@ -143,7 +145,8 @@ mod tests {
             hash: u64, zeros in 0u32..50, from in 10u8..=24, to in 10u8..=24,
         ) {
             prop_assume!(to <= from);
-            let hash = hash & !(u64::MAX >> to) | ((hash << to) >> to) >> zeros;
+            let rest = (hash << to) >> to;
+            let hash = hash ^ rest | rest >> zeros;
             let high = Encoding { precision: from, sparse_precision: (from + 5).min(25) };
             let low = Encoding { precision: to, sparse_precision: (to + 5).min(25) };
             prop_assert_eq!(high.downgrade(high.observe(hash), low), low.observe(hash));

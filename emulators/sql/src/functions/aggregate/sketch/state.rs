@@ -1,6 +1,6 @@
-//! A sketch at work: observations one by one while they are few, then one register for each index. It
-//! changes over when the encoded observations take three quarters of what the registers would. Invariant:
-//! the outcome does not depend on the order of hashes and merges.
+//! A sketch at work: observations one by one while they are few, then one register for each index.
+//! It changes over when the encoded observations take three quarters of what the registers would.
+//! Invariant: the outcome does not depend on the order of hashes and merges.
 
 use super::estimate;
 use super::sparse::{Encoding, downgraded_rank, rank};
@@ -98,8 +98,8 @@ impl Sketch {
         }
     }
 
-    /// The union of two sketches, at the lower of their precisions; `None` when their types differ or
-    /// one is coarser in its registers and finer in its observations.
+    /// The union of two sketches, at the lower of their precisions; `None` when their types differ
+    /// or one is coarser in its registers and finer in its observations.
     pub(super) fn merged(mut self, mut other: Self) -> Option<Self> {
         let (left, right) = (self.encoding, other.encoding);
         let orders = [

@@ -1,6 +1,7 @@
-//! Sketches as bytes: a protocol buffer with the kind of aggregate, the number of values, the version of
-//! the encoding, the type of the values and, inside, the precisions and either sorted observations as
-//! differences or all registers. What comes from outside is checked to the last register.
+//! Sketches as bytes: a protocol buffer with the kind of aggregate, the number of values, the
+//! version of the encoding, the type of the values and, inside, the precisions and either sorted
+//! observations as differences or all registers. What comes from outside is checked to the last
+//! register.
 
 use super::sparse::Encoding;
 use super::state::{Content, Observations, Sketch};
