@@ -117,21 +117,15 @@ static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
             arithmetic::FUNCTIONS,
             array::FUNCTIONS,
             bits::FUNCTIONS,
-            math::FUNCTIONS,
-        ];
-        by_name(lists, |function| function.name)
             encoding::FUNCTIONS,
             hash::FUNCTIONS,
+            math::FUNCTIONS,
             pattern::FUNCTIONS,
             position::FUNCTIONS,
             string::FUNCTIONS,
             unicode::FUNCTIONS,
         ];
-        let mut by_name: HashMap<&'static str, Vec<&'static ScalarFunction>> = HashMap::new();
-        for function in lists.iter().flat_map(|list| list.iter()) {
-            by_name.entry(function.name).or_default().push(function);
-        }
-        by_name
+        by_name(lists, |function| function.name)
     });
 
 static AGGREGATE: LazyLock<HashMap<&'static str, Vec<&'static AggregateFunction>>> =
@@ -153,6 +147,22 @@ pub(crate) fn aggregate(name: &str) -> &'static [&'static AggregateFunction] {
 /// The functions of a name in upper case that need `OVER`.
 pub(crate) fn analytic(name: &str) -> &'static [&'static AnalyticFunction] {
     ANALYTIC.get(name).map_or(&[], Vec::as_slice)
+}
+
+/// Whether a name is that of an aggregate function.
+pub(crate) fn is_aggregate(name: &str) -> bool {
+    AGGREGATE.contains_key(name)
+}
+
+/// Whether a name is that of a function that needs `OVER` and is no aggregate.
+pub(crate) fn is_analytic_only(name: &str) -> bool {
+    ANALYTIC.contains_key(name) && !AGGREGATE.contains_key(name)
+}
+
+/// Every name that a query may call.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    let names = SCALAR.keys().chain(AGGREGATE.keys()).chain(ANALYTIC.keys());
+    names.copied().filter(|name| !name.starts_with('$'))
 }
 
 fn by_name<F>(

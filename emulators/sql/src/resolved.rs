@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 pub(crate) use walk::{visit_expr_mut, visit_plan_mut};
 
-use crate::ast::{SetOperator, WindowFrameUnit};
+use crate::ast::SetOperator;
 use crate::catalog::TableName;
 use crate::error::Offset;
 use crate::functions::{AggregateFunction, AnalyticFunction, ScalarFunction};
 use crate::routine::ForeignFunction;
 use crate::sql_type::Type;
 use crate::value::Value;
+pub(crate) use crate::window::{Frame, FrameBound, FrameUnit};
 
 /// The id of a column: the number of its register.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -327,6 +328,7 @@ pub(crate) struct WindowCall {
     pub(crate) args: Vec<Expr>,
     pub(crate) frame: Frame,
     pub(crate) ignore_nulls: bool,
+    pub(crate) respect_nulls: bool,
     pub(crate) distinct: bool,
     pub(crate) at: Offset,
 }
@@ -359,23 +361,6 @@ impl fmt::Debug for WindowKind {
             }
         }
     }
-}
-
-/// A window's frame.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Frame {
-    pub(crate) unit: WindowFrameUnit,
-    pub(crate) start: FrameBound,
-    pub(crate) end: FrameBound,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum FrameBound {
-    UnboundedPreceding,
-    Preceding(Value),
-    CurrentRow,
-    Following(Value),
-    UnboundedFollowing,
 }
 
 #[derive(Debug, Clone, PartialEq)]

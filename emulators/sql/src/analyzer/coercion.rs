@@ -86,9 +86,9 @@ pub(super) fn distance(expr: &Expr, to: &Type) -> Option<u32> {
 /// Nearer types first, where several would do.
 fn rank(to: &Type) -> u32 {
     match to {
-        Type::Date | Type::Numeric => 1,
-        Type::BigNumeric | Type::Time => 2,
-        Type::Float64 | Type::Datetime => 3,
+        Type::Date | Type::Float64 => 1,
+        Type::Numeric | Type::Time => 2,
+        Type::BigNumeric | Type::Datetime => 3,
         Type::Timestamp => 4,
         _ => 5,
     }

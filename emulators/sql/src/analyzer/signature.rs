@@ -7,7 +7,7 @@
 use super::coercion::{common_type, distance, supertype};
 use crate::error::{Result, SqlError};
 use crate::resolved::{Expr, ExprKind};
-use crate::sql_type::Type;
+use crate::sql_type::{StructField, Type};
 
 /// A signature, read.
 #[derive(Debug, Clone)]
@@ -32,6 +32,8 @@ pub(super) enum Pattern {
     Template(String),
     ArrayOf(Box<Pattern>),
     RangeOf(Box<Pattern>),
+    /// A struct with named fields; only results are.
+    StructOf(Vec<(String, Pattern)>),
     Any,
     /// A word: `DAY`, `NFKC`.
     Word,
@@ -226,11 +228,10 @@ impl Pattern {
         }
         if let Some(fields) = text.strip_prefix("STRUCT<").and_then(|text| text.strip_suffix('>')) {
             let fields = split(fields).into_iter().map(|field| {
-                let (name, pattern) = field.trim().rsplit_once(' ').unwrap_or(("", field.trim()));
-                let field_type = Type::simple(pattern).unwrap_or(Type::Int64);
-                crate::sql_type::StructField::new(name.trim(), field_type)
+                let (name, pattern) = field.trim().split_once(' ').unwrap_or(("", field.trim()));
+                (name.to_owned(), Self::parse(pattern.trim()))
             });
-            return Self::Exact(Type::struct_of(fields));
+            return Self::StructOf(fields.collect());
         }
         if text == "ANY" {
             return Self::Any;
@@ -263,6 +264,13 @@ impl Pattern {
             }
             Self::ArrayOf(inner) => inner.resolve(templates).map(Type::array_of),
             Self::RangeOf(inner) => Some(Type::Range(inner.resolve(templates)?.into())),
+            Self::StructOf(fields) => {
+                let fields = fields
+                    .iter()
+                    .map(|(name, pattern)| Some(StructField::new(name, pattern.resolve(templates)?)))
+                    .collect::<Option<Vec<_>>>()?;
+                Some(Type::struct_of(fields))
+            }
             Self::Any | Self::Word | Self::Lambda => None,
         }
     }
@@ -275,6 +283,7 @@ impl Pattern {
             Self::RangeOf(inner) => format!("RANGE<{}>", inner.text()),
             Self::Any | Self::Lambda => "ANY".to_owned(),
             Self::Word => "DATE_TIME_PART".to_owned(),
+            Self::StructOf(_) => "STRUCT".to_owned(),
         }
     }
 }

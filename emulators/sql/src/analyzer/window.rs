@@ -7,7 +7,7 @@ use crate::ast::{self, Call, NullOrder, OrderItem, WindowFrameBound, WindowFrame
 use crate::error::{Offset, Result, SqlError};
 use crate::functions;
 use crate::resolved::{
-    AggregateCall, AggregateKind, ColumnId, Expr, ExprKind, Frame, FrameBound, SortItem, WindowCall, WindowKind,
+    AggregateCall, AggregateKind, ColumnId, Expr, ExprKind, Frame, FrameBound, FrameUnit, SortItem, WindowCall, WindowKind,
 };
 use crate::sql_type::Type;
 use crate::value::Value;
@@ -229,6 +229,7 @@ impl Analyzer<'_> {
             args,
             frame,
             ignore_nulls: call.nulls == Some(ast::NullTreatment::Ignore),
+            respect_nulls: call.nulls == Some(ast::NullTreatment::Respect),
             distinct: call.distinct,
             at,
         };
@@ -277,7 +278,7 @@ impl Analyzer<'_> {
                 true => FrameBound::UnboundedFollowing,
                 false => FrameBound::CurrentRow,
             };
-            return Ok(Frame { unit: WindowFrameUnit::Range, start: FrameBound::UnboundedPreceding, end });
+            return Ok(Frame { unit: FrameUnit::Range, start: FrameBound::UnboundedPreceding, end });
         };
         let key = match (frame.unit, order_by) {
             (WindowFrameUnit::Range, [item]) => Some(item.value.expr_type.clone()),
@@ -288,7 +289,11 @@ impl Analyzer<'_> {
             Some(end) => self.bound(end, frame.unit, key.as_ref())?,
             None => FrameBound::CurrentRow,
         };
-        Ok(Frame { unit: frame.unit, start, end })
+        let unit = match frame.unit {
+            WindowFrameUnit::Rows => FrameUnit::Rows,
+            WindowFrameUnit::Range => FrameUnit::Range,
+        };
+        Ok(Frame { unit, start, end })
     }
 
     fn bound(&mut self, bound: &WindowFrameBound, unit: WindowFrameUnit, key: Option<&Type>) -> Result<FrameBound> {

@@ -5,11 +5,11 @@ use std::ops::ControlFlow;
 use super::relation::order;
 use super::{Evaluator, Registers, Row, Sink};
 use crate::error::Result;
-use crate::functions::{Call, Partition, ignores_nulls_by_default};
+use crate::functions::{AggregateNulls, Call, Partition, ignores_nulls_by_default};
 use crate::resolved::{AggregateKind, Window, WindowCall, WindowKind};
 use crate::sql_type::Type;
 use crate::value::{Value, compare};
-use crate::window::{OrderKey, aggregate_over_frames, frames, peers};
+use crate::window::{FoldedRows, OrderKey, aggregate_over_frames, frames, peers};
 
 /// A row with everything that the window needs of it.
 struct Kept {
@@ -104,7 +104,9 @@ impl<'p> Evaluator<'p> {
                 (function.call)(&described(*signature), &partition)
             }
             WindowKind::Aggregate(AggregateKind::BuiltIn { function, signature }) => {
-                aggregate_over_frames(function, &described(*signature), args, frames, call.ignore_nulls, call.distinct)
+                let skip_nulls = function.nulls == AggregateNulls::Skipped || call.ignore_nulls;
+                let rows = FoldedRows { args, skip_nulls, distinct: call.distinct };
+                aggregate_over_frames(function, &described(*signature), rows, frames)
             }
         }
     }
