@@ -53,6 +53,8 @@ pub(crate) enum StatementKind {
     DropAllRowAccessPolicies(Path),
     /// `UNDROP SCHEMA …`
     Undrop {
+        /// `IF NOT EXISTS`
+        exists: IfExists,
         path: Path,
     },
     ExportData(ExportData),
@@ -270,6 +272,10 @@ pub(crate) struct CreateTable {
     pub(crate) default_collation: Option<String>,
     pub(crate) partition_by: Option<PartitionBy>,
     pub(crate) cluster_by: Vec<Path>,
+    /// `WITH PARTITION COLUMNS [(…)]`, of external tables.
+    pub(crate) partition_columns: Option<Vec<ColumnDefinition>>,
+    /// `WITH CONNECTION …`
+    pub(crate) connection: Option<Path>,
     pub(crate) options: Vec<OptionItem>,
     pub(crate) query: Option<Query>,
 }
@@ -442,6 +448,8 @@ pub(crate) struct ExportData {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LoadData {
     pub(crate) overwrite: bool,
+    /// `INTO TEMP TABLE`
+    pub(crate) temporary: bool,
     pub(crate) path: Path,
     pub(crate) columns: Vec<ColumnDefinition>,
     pub(crate) partition_by: Option<PartitionBy>,
