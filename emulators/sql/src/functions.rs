@@ -4,13 +4,13 @@
 
 mod aggregate;
 mod analytic;
+mod arguments;
 mod arithmetic;
 mod array;
 mod bits;
-mod math;
-mod arguments;
 mod encoding;
 mod hash;
+mod math;
 mod pattern;
 mod position;
 mod string;
@@ -19,7 +19,6 @@ mod unicode;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-pub(crate) use analytic::ignores_nulls_by_default;
 pub(crate) use pattern::{like, like_bytes};
 pub(crate) use analytic::{WindowOrder, WindowRules, window_rules};
 

@@ -4,6 +4,7 @@
 
 use std::collections::HashSet;
 
+use crate::catalog::TableName;
 use crate::resolved::{
     Bound, ColumnId, Comparison, Expr, ExprKind, Join, JoinType, Plan, ResolvedQuery, Scan, Unnest,
     visit_expr_mut, visit_plan_mut,
@@ -500,4 +501,54 @@ fn children(plan: &mut Plan, visit: &mut dyn FnMut(&mut Plan)) {
         Plan::SetOperation(operation) => operation.inputs.iter_mut().for_each(|(input, _)| visit(input)),
         Plan::Sessionize(sessionize) => visit(&mut sessionize.input),
     }
+}
+
+// ---- what is read ----
+
+/// The tables of a plan and the columns that it reads of each.
+pub(crate) fn columns_read(plan: &Plan) -> Vec<(TableName, Vec<usize>)> {
+    let mut out: Vec<(TableName, Vec<usize>)> = Vec::new();
+    visit_scans(&mut plan.clone(), &mut |scan, _| {
+        let columns = scan.columns.iter().map(|(index, _)| *index);
+        match out.iter_mut().find(|(table, _)| *table == scan.table) {
+            Some((_, known)) => {
+                known.extend(columns);
+                known.sort_unstable();
+                known.dedup();
+            }
+            None => out.push((scan.table.clone(), columns.collect())),
+        }
+    });
+    out
+}
+
+/// Calls `visit` on every scan, with the table's columns that a condition right above it reads.
+pub(crate) fn visit_scans(plan: &mut Plan, visit: &mut dyn FnMut(&Scan, &[usize])) {
+    scans_of(plan, visit);
+    visit_subplans(plan, &mut |plan| scans_of(plan, visit));
+}
+
+fn scans_of(plan: &mut Plan, visit: &mut dyn FnMut(&Scan, &[usize])) {
+    match plan {
+        Plan::Filter { input, predicate } if matches!(**input, Plan::Scan(_)) => {
+            let Plan::Scan(scan) = &**input else { return };
+            let read = columns_of(predicate);
+            let filtered = scan.columns.iter().filter(|(_, id)| read.contains(id)).map(|(index, _)| *index);
+            visit(scan, &filtered.collect::<Vec<_>>());
+        }
+        Plan::Scan(scan) => visit(scan, &[]),
+        plan => children(plan, &mut |child| scans_of(child, visit)),
+    }
+}
+
+/// Every column that an expression reads, those within its subqueries too.
+pub(crate) fn columns_in(expr: &Expr) -> Vec<ColumnId> {
+    let mut out = columns_of(expr);
+    visit_expr_mut(&mut expr.clone(), &mut |part| {
+        if let ExprKind::Column(id) = part.kind {
+            out.push(id);
+        }
+        true
+    });
+    out
 }

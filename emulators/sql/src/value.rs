@@ -6,7 +6,7 @@ mod compare;
 pub(crate) mod decimal;
 mod interval;
 mod numeric;
-mod text;
+pub(crate) mod text;
 
 use std::sync::Arc;
 

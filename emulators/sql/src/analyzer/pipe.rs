@@ -35,6 +35,11 @@ impl Analyzer<'_> {
             }
             PipeOperator::Select(select) => self.pipe_select(plan, names, select),
             PipeOperator::Extend(items) | PipeOperator::Window(items) => self.extend(plan, names, items),
+            PipeOperator::ExtendWithWindows { items, windows } => {
+                self.collector.named_windows =
+                    windows.iter().map(|(name, spec)| (name.name.clone(), spec.clone())).collect();
+                self.extend(plan, names, items)
+            }
             PipeOperator::Set(items) => self.set_columns(plan, names, items),
             PipeOperator::Drop(columns) => drop_columns(plan, names, columns),
             PipeOperator::Rename(pairs) => rename_columns(plan, names, pairs),
@@ -65,7 +70,7 @@ impl Analyzer<'_> {
             PipeOperator::Join { kind, right, condition } => {
                 self.join_right(*kind, plan, names, right, condition, at)
             }
-            PipeOperator::SetOperation { operator, distinct, by_name, queries } => {
+            PipeOperator::SetOperation { operator, distinct, by_name, queries, .. } => {
                 if *by_name {
                     return Err(SqlError::not_implemented("BY NAME in a pipe").or_at(at));
                 }

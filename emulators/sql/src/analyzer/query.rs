@@ -381,7 +381,7 @@ fn nth_column(columns: &[Column], ordinal: i64, at: Offset) -> Result<Expr> {
 }
 
 /// The literal that a plan computes for a column, if it is one: it coerces like a literal.
-fn literal_of(plan: &Plan, column: &Column) -> Option<Expr> {
+pub(super) fn literal_of(plan: &Plan, column: &Column) -> Option<Expr> {
     let Plan::Project { computed, .. } = plan else { return None };
     let (_, value) = computed.iter().find(|(id, _)| *id == column.id)?;
     (value.is_coercible_literal() || matches!(&value.kind, crate::resolved::ExprKind::Array(list) if list.is_empty()))

@@ -208,6 +208,7 @@ impl Analyzer<'_> {
                 Ok(Relation { plan, columns: names.star(), is_value_table: false })
             }
             TvfArg::Model(path) => Err(SqlError::not_implemented("a model as an argument").or_at(path.at)),
+            TvfArg::Named(_, arg) => self.table_argument(arg),
             TvfArg::Expr(arg) => Err(SqlError::at(arg.value.at, "Expected a table or a query")),
         }
     }

@@ -222,13 +222,21 @@ pub(crate) enum MergeAction {
     Delete,
 }
 
+/// `DEFAULT …`, and where it stands in the text: a column keeps its words.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct DefaultValue {
+    pub(crate) value: Expr,
+    pub(crate) from: Offset,
+    pub(crate) to: Offset,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ColumnDefinition {
     pub(crate) name: Ident,
     /// Missing only in the column list of a view.
     pub(crate) column_type: Option<TypeExpr>,
     pub(crate) not_null: bool,
-    pub(crate) default: Option<Expr>,
+    pub(crate) default: Option<DefaultValue>,
     pub(crate) collation: Option<String>,
     pub(crate) options: Vec<OptionItem>,
     /// `PRIMARY KEY`, `REFERENCES …` on the column itself.
@@ -419,7 +427,7 @@ pub(crate) enum AlterColumnAction {
     SetOptions(Vec<OptionItem>),
     DropNotNull,
     SetDataType(TypeExpr),
-    SetDefault(Expr),
+    SetDefault(DefaultValue),
     DropDefault,
 }
 

@@ -35,7 +35,7 @@ impl<'p> Evaluator<'p> {
                 let done = cast(self.session, &value, &operand.expr_type, &expr.expr_type)
                     .and_then(|value| match parameters.is_empty() {
                         true => Ok(value),
-                        false => apply_parameters(value, &expr.expr_type, parameters),
+                        false => apply_parameters(&value, &expr.expr_type, parameters),
                     });
                 match done {
                     Err(_) if *safe => Value::Null,
@@ -48,9 +48,8 @@ impl<'p> Evaluator<'p> {
                 let zone = zone.as_ref().map(|zone| self.eval(zone, row)).transpose()?;
                 let (Some(format), false) = (format.as_str(), value.is_null()) else { return Ok(Value::Null) };
                 let zone = zone.as_ref().and_then(Value::as_str);
-                let done = crate::cast::cast_with_format(
-                    self.session, &value, &operand.expr_type, &expr.expr_type, format, zone,
-                );
+                let types = (&operand.expr_type, &expr.expr_type);
+                let done = crate::cast::format_cast(self.session, &value, types, format, zone);
                 match done {
                     Err(_) if *safe => Value::Null,
                     done => done?,

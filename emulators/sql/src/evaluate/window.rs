@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 
 use super::relation::order;
 use super::{Evaluator, Registers, Row, Sink};
+use crate::ast::NullTreatment;
 use crate::error::Result;
-use crate::functions::{AggregateNulls, Call, Partition, ignores_nulls_by_default};
+use crate::functions::{AggregateNulls, Call, Partition, window_rules};
 use crate::resolved::{AggregateKind, Window, WindowCall, WindowKind};
 use crate::sql_type::Type;
 use crate::value::{Value, compare};
@@ -98,8 +99,8 @@ impl<'p> Evaluator<'p> {
         };
         match &call.kind {
             WindowKind::Analytic { function, signature } => {
-                let ignore_nulls = call.ignore_nulls
-                    || !call.respect_nulls && ignores_nulls_by_default(function.name);
+                let by_default = window_rules(function.name).nulls == Some(NullTreatment::Ignore);
+                let ignore_nulls = call.ignore_nulls || !call.respect_nulls && by_default;
                 let partition = Partition { rows, args, peers, frames, ignore_nulls };
                 (function.call)(&described(*signature), &partition)
             }

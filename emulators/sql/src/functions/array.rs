@@ -101,7 +101,7 @@ fn slice(_: &Call<'_>, args: &[Value]) -> Result<Value> {
     let length = count(all);
     let offset = |value: &Value| {
         let offset = value.as_int64().ok_or_else(mismatch)?;
-        Ok(if offset < 0 { offset.saturating_add(length) } else { offset })
+        Ok::<_, SqlError>(if offset < 0 { offset.saturating_add(length) } else { offset })
     };
     let (start, end) = (offset(&args[1])?.max(0), offset(&args[2])?.min(length - 1));
     let part = match (usize::try_from(start), usize::try_from(end)) {

@@ -183,7 +183,7 @@ impl Parser<'_> {
             } else if self.eat_words(&["DATA", "TYPE"]) {
                 AlterColumnAction::SetDataType(self.type_expression()?)
             } else if self.eat_word("DEFAULT") {
-                AlterColumnAction::SetDefault(self.expression()?)
+                AlterColumnAction::SetDefault(self.default_value()?)
             } else {
                 return self.expected(
                     "keyword DATA or keyword DEFAULT or keyword GENERATED or keyword OPTIONS",

@@ -3,7 +3,8 @@
 
 use super::Parser;
 use crate::ast::{
-    ColumnDefinition, CreateRowAccessPolicy, CreateSchema, CreateTable, CreateView, Ident,
+    ColumnDefinition, CreateRowAccessPolicy, CreateSchema, CreateTable, CreateView, DefaultValue,
+    Ident,
     IfExists, PartitionBy, Path, StatementKind, TableConstraint,
 };
 use crate::error::{Result, SqlError};
@@ -300,6 +301,12 @@ impl Parser<'_> {
         Ok(())
     }
 
+    pub(super) fn default_value(&mut self) -> Result<DefaultValue> {
+        let from = self.at();
+        let value = self.expression()?;
+        Ok(DefaultValue { value, from, to: self.last_end })
+    }
+
     /// A column; a reference to another table becomes a constraint.
     pub(super) fn column_definition(
         &mut self,
@@ -324,7 +331,7 @@ impl Parser<'_> {
         }
         self.column_keys(&mut column, constraints)?;
         if self.eat_word("DEFAULT") {
-            column.default = Some(self.expression()?);
+            column.default = Some(self.default_value()?);
         }
         self.column_keys(&mut column, constraints)?;
         if self.eat_word("NOT") {
