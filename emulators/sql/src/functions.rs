@@ -2,6 +2,18 @@
 //! compute. Operators are functions whose names begin with `$`. A name may stand in several lists: its
 //! overloads add up, in the order of the lists.
 
+mod calendar_arguments;
+mod calendar_arithmetic;
+mod calendar_extract;
+mod calendar_format;
+mod calendar_operator;
+mod date;
+mod datetime;
+mod interval;
+mod range;
+mod time;
+mod timestamp;
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
@@ -94,7 +106,18 @@ pub(crate) struct Partition<'a> {
 
 static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
     LazyLock::new(|| {
-        let lists: &[&'static [ScalarFunction]] = &[];
+        let lists: &[&'static [ScalarFunction]] = &[
+            calendar_arithmetic::FUNCTIONS,
+            calendar_extract::FUNCTIONS,
+            calendar_format::FUNCTIONS,
+            calendar_operator::FUNCTIONS,
+            date::FUNCTIONS,
+            datetime::FUNCTIONS,
+            interval::FUNCTIONS,
+            range::FUNCTIONS,
+            time::FUNCTIONS,
+            timestamp::FUNCTIONS,
+        ];
         let mut by_name: HashMap<&'static str, Vec<&'static ScalarFunction>> = HashMap::new();
         for function in lists.iter().flat_map(|list| list.iter()) {
             by_name.entry(function.name).or_default().push(function);

@@ -72,8 +72,7 @@ fn read_instant(civil: Civil, zone: &Zone) -> Option<i64> {
         return None;
     }
     // Years from 0 to 99999 get so far: the zone may bring them into range.
-    let midnight = super::days_from_civil(date.year, date.month, date.day) * super::MICROS_PER_DAY;
-    let instant = zone.instant_micros(midnight + time.micros_of_day());
+    let instant = zone.instant_micros(civil.micros());
     super::is_valid_datetime(instant).then_some(instant)
 }
 
