@@ -1,6 +1,7 @@
-//! GoogleSQL's calendar: the proleptic Gregorian calendar, zones, parts of dates, intervals and ranges, and
-//! how all of them are written and read. Knows no session, no clock and no values' types beyond numbers.
-//! Invariant: dates and instants that leave this module lie between 0001-01-01 and 9999-12-31 (23:59:59.999999).
+//! GoogleSQL's calendar: the proleptic Gregorian calendar, zones, parts of dates, intervals and
+//! ranges, and how all of them are written and read. Knows no session, no clock and no values'
+//! types beyond numbers. Invariant: dates and instants that leave this module lie between
+//! 0001-01-01 and 9999-12-31 (23:59:59.999999).
 
 mod bucket;
 mod civil;
@@ -45,7 +46,8 @@ pub(crate) use read::{
     parse_date, parse_datetime, parse_time, parse_timestamp, parse_timestamp_without_zone, shown,
 };
 pub(crate) use shift::{
-    check_timestamp_interval, negated, shift_date, shift_datetime, shift_time, shift_timestamp,
+    negated, part_beyond_dates, part_beyond_times, part_beyond_timestamps, shift_date,
+    shift_datetime, shift_time, shift_timestamp,
 };
 pub(crate) use template::{format_cast, parse_cast};
 pub(crate) use text::{date_text, datetime_text, time_text, timestamp_text};

@@ -1,5 +1,6 @@
-//! Buckets: the start of the bucket of a width in which a value lies, where one bucket begins at an origin.
-//! A width is months, or days, or (beside dates) days and time. Months clip to the end of the month.
+//! Buckets: the start of the bucket of a width in which a value lies, where one bucket begins at an
+//! origin. A width is months, or days, or (beside dates) days and time. Months clip to the end of
+//! the month.
 
 use super::civil::{
     CivilDate, MICROS_PER_DAY, days_from_civil, days_in_month, is_valid_date, is_valid_datetime,

@@ -1,6 +1,7 @@
-//! Days and fields: the proleptic Gregorian calendar by arithmetic alone (H. Hinnant, "chrono-compatible
-//! low-level date algorithms"), weekdays and ISO 8601 weeks. Counts are days since 1970-01-01 and
-//! microseconds since 1970-01-01 00:00:00. Invariant: no input overflows; validity is asked for apart.
+//! Days and fields: the proleptic Gregorian calendar by arithmetic alone (H. Hinnant,
+//! "chrono-compatible low-level date algorithms"), weekdays and ISO 8601 weeks. Counts are days
+//! since 1970-01-01 and microseconds since 1970-01-01 00:00:00. Invariant: no input overflows;
+//! validity is asked for apart.
 
 /// Microseconds of a second.
 pub(crate) const MICROS_PER_SECOND: i64 = 1_000_000;

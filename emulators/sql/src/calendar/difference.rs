@@ -1,5 +1,6 @@
-//! Differences in parts. Dates and datetimes count the boundaries of a part between two values; timestamps
-//! count whole parts that have passed. Invariant: swapping the two changes the sign and nothing else.
+//! Differences in parts. Dates and datetimes count the boundaries of a part between two values;
+//! timestamps count whole parts that have passed. Invariant: swapping the two changes the sign and
+//! nothing else.
 
 use super::civil::{CivilDate, MICROS_PER_DAY, iso_year_and_week};
 use super::part::Part;
@@ -8,7 +9,8 @@ use crate::error::{Result, SqlError};
 
 /// Boundaries between two dates.
 pub(crate) fn date_difference(part: Part, later: i32, earlier: i32, function: &str) -> Result<i64> {
-    days_difference(part, later.into(), earlier.into()).ok_or_else(|| part.unsupported(function))
+    days_difference(part, later.into(), earlier.into())
+        .ok_or_else(|| part.unsupported_for(function, "DATE"))
 }
 
 /// Boundaries between two datetimes.
@@ -24,7 +26,7 @@ pub(crate) fn datetime_difference(
         Some(unit) => later.div_euclid(unit).checked_sub(earlier.div_euclid(unit)),
         None => {
             return days_difference(part, days(later), days(earlier))
-                .ok_or_else(|| part.unsupported(function));
+                .ok_or_else(|| part.unsupported_for(function, "DATETIME"));
         }
     };
     difference.ok_or_else(|| overflow(part, function))
@@ -32,7 +34,7 @@ pub(crate) fn datetime_difference(
 
 /// Boundaries between two times of a day.
 pub(crate) fn time_difference(part: Part, later: i64, earlier: i64) -> Result<i64> {
-    let unit = part.clock_micros().ok_or_else(|| part.unsupported("TIME_DIFF"))?;
+    let unit = part.clock_micros().ok_or_else(|| part.unsupported_for("TIME_DIFF", "TIME"))?;
     let difference = later.div_euclid(unit).checked_sub(earlier.div_euclid(unit));
     difference.ok_or_else(|| overflow(part, "TIME_DIFF"))
 }
@@ -44,7 +46,7 @@ pub(crate) fn timestamp_difference(
     earlier: i64,
     function: &str,
 ) -> Result<i64> {
-    let unit = part.fixed_micros().ok_or_else(|| part.unsupported(function))?;
+    let unit = part.fixed_micros().ok_or_else(|| part.unsupported_for(function, "TIMESTAMP"))?;
     let difference = later.checked_sub(earlier).ok_or_else(|| overflow(part, function))?;
     Ok(difference / unit)
 }

@@ -1,5 +1,5 @@
-//! Parts as numbers: what `EXTRACT` gives from dates, times, datetimes and intervals. Weeks count from the
-//! first week day of the year; days before it are in week 0.
+//! Parts as numbers: what `EXTRACT` gives from dates, times, datetimes and intervals. Weeks count
+//! from the first week day of the year; days before it are in week 0.
 
 use super::civil::{
     CivilDate, CivilTime, MICROS_PER_DAY, days_from_civil, iso_year_and_week, weekday_from_sunday,
@@ -45,7 +45,12 @@ pub(crate) fn extract_from_interval(part: Part, interval: &Interval) -> Result<i
         Part::Second => nanos / 1_000_000_000 % 60,
         Part::Millisecond => nanos / 1_000_000 % 1_000,
         Part::Microsecond => nanos / 1_000 % 1_000_000,
-        _ => return Err(unsupported("INTERVAL", part)),
+        _ => {
+            return Err(SqlError::evaluation(format!(
+                "Unsupported date part {} in EXTRACT FROM INTERVAL",
+                part.name()
+            )));
+        }
     };
     i64::try_from(value).map_err(|_| SqlError::evaluation("Interval field is out of range"))
 }

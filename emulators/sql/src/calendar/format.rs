@@ -1,6 +1,6 @@
-//! `FORMAT_DATE` and its siblings: the elements of strftime with the flags and widths of glibc, and those that
-//! GoogleSQL adds (`%E4Y`, `%E*S`, `%E6S`, `%Ez`, `%Q`, `%J`, `%Z` as an offset from UTC). An element that a
-//! type does not have, and one that nobody knows, stands for itself.
+//! `FORMAT_DATE` and its siblings: the elements of strftime with the flags and widths of glibc, and
+//! those that GoogleSQL adds (`%E4Y`, `%E*S`, `%E6S`, `%Ez`, `%Q`, `%J`, `%Z` as an offset from
+//! UTC). An element that a type does not have, and one that nobody knows, stands for itself.
 
 use super::civil::{
     Civil, CivilDate, CivilTime, MICROS_PER_SECOND, days_from_civil, iso_year_and_week,
@@ -42,7 +42,7 @@ impl Kind {
     fn left_alone(self) -> &'static str {
         match self {
             Self::Date => "cHIklMPpRrSsTXZz",
-            Self::Time => "AaBbhCcDdeFGgjmQsUuVWwxYyZz",
+            Self::Time => "AaBbhCcDdeFGgJjmQsUuVWwxYyZz",
             Self::Datetime => "Zz",
             Self::Timestamp => "",
         }

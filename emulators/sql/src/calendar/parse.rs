@@ -1,6 +1,7 @@
-//! `PARSE_DATE` and its siblings: the elements of strptime and those that GoogleSQL adds. A later element
-//! overrides an earlier one for the same field; `%s` overrides all. Weeks, days of the year and ISO years count
-//! where they come after what they contradict. Invariant: the whole text is read, or there is an error.
+//! `PARSE_DATE` and its siblings: the elements of strptime and those that GoogleSQL adds. A later
+//! element overrides an earlier one for the same field; `%s` overrides all. Weeks, days of the year
+//! and ISO years count where they come after what they contradict. Invariant: the whole text is
+//! read, or there is an error.
 
 mod element;
 mod week_date;

@@ -1,5 +1,5 @@
-//! Parts of dates and times as functions name them: `DAY`, `WEEK(MONDAY)`, `ISOYEAR`. Invariant: a part
-//! has one name in SQL, under which it is read and shown.
+//! Parts of dates and times as functions name them: `DAY`, `WEEK(MONDAY)`, `ISOYEAR`. Invariant: a
+//! part has one name in SQL, under which it is read and shown.
 
 use super::civil::{MICROS_PER_DAY, MICROS_PER_SECOND};
 use crate::error::{Result, SqlError};
@@ -95,6 +95,12 @@ impl Part {
     /// Its length, when a timestamp counts in it.
     pub(crate) fn fixed_micros(self) -> Option<i64> {
         if self == Self::Day { Some(MICROS_PER_DAY) } else { self.clock_micros() }
+    }
+
+    /// The error of a function that has no such part for a type.
+    pub(crate) fn unsupported_for(self, function: &str, type_name: &str) -> SqlError {
+        let message = self.unsupported(function).message;
+        SqlError::evaluation(format!("{message} when the argument is {type_name} type"))
     }
 
     /// The error of a function that has no such part.

@@ -1,6 +1,6 @@
-//! Reads dates, times and instants as CAST from STRING does: `YYYY-[M]M-[D]D`, then a blank or `T`, then
-//! `[H]H:[M]M:[S]S[.FFFFFF]`, then a zone. Never trims. Invariant: what it returns is in range; a leap second
-//! is the first second of the next minute.
+//! Reads dates, times and instants as CAST from STRING does: `YYYY-[M]M-[D]D`, then a blank or `T`,
+//! then `[H]H:[M]M:[S]S[.FFFFFF]`, then a zone. Never trims. Invariant: what it returns is in
+//! range; a leap second is the first second of the next minute.
 
 use super::civil::{
     Civil, CivilDate, CivilTime, date_from_civil, is_valid_day, is_valid_time_of_day,

@@ -1,5 +1,6 @@
-//! Dates, times and instants moved by an interval. Months clip to the end of the month; a time of day goes
-//! round the clock. Invariant: what leaves is in range, or the error names what was added to what.
+//! Dates, times and instants moved by an interval. Months clip to the end of the month; a time of
+//! day goes round the clock. Invariant: what leaves is in range, or the error names what was added
+//! to what.
 
 use super::civil::{
     CivilDate, MICROS_PER_DAY, date_from_civil, days_in_month, is_valid_date, is_valid_datetime,
@@ -52,15 +53,25 @@ pub(crate) fn add_months(days: i64, months: i64) -> Option<i64> {
     date_from_civil(year, month, day.min(days_in_month(year, month))).map(i64::from)
 }
 
-/// A date moved by years, months or days.
-pub(crate) fn shift_date(date: i32, interval: &Interval, function: &str) -> Result<i32> {
-    if interval.nanos != 0 {
-        let part = amount(interval).map_or(Part::Second, |(part, _)| part);
-        return Err(SqlError::evaluation(format!(
-            "{function} does not support the {} date part when the argument is DATE type",
-            part.name()
-        )));
-    }
+/// The part of an interval that dates do not have.
+pub(crate) fn part_beyond_dates(interval: &Interval) -> Option<Part> {
+    let (part, _) = amount(&Interval { months: 0, days: 0, nanos: interval.nanos })?;
+    (interval.nanos != 0).then_some(part)
+}
+
+/// The part of an interval that timestamps do not have.
+pub(crate) fn part_beyond_timestamps(interval: &Interval) -> Option<Part> {
+    let (part, _) = amount(&Interval { months: interval.months, days: 0, nanos: 0 })?;
+    (interval.months != 0).then_some(part)
+}
+
+/// The part of an interval that times of day do not have.
+pub(crate) fn part_beyond_times(interval: &Interval) -> Option<Part> {
+    part_beyond_timestamps(interval).or_else(|| (interval.days != 0).then_some(Part::Day))
+}
+
+/// A date moved by years, months and days; the rest of the interval is not looked at.
+pub(crate) fn shift_date(date: i32, interval: &Interval) -> Result<i32> {
     add_months_and_days(date.into(), interval).and_then(|days| i32::try_from(days).ok()).ok_or_else(
         || {
             SqlError::evaluation(format!(
@@ -79,15 +90,11 @@ fn add_months_and_days(mut days: i64, interval: &Interval) -> Option<i64> {
     days.checked_add(interval.days).filter(|days| is_valid_date(*days))
 }
 
-/// A time of day moved by hours or less, round the clock.
-pub(crate) fn shift_time(time: i64, interval: &Interval, function: &str) -> Result<i64> {
-    if interval.months != 0 || interval.days != 0 {
-        let part = amount(interval).map_or(Part::Day, |(part, _)| part);
-        return Err(part.unsupported(function));
-    }
+/// A time of day moved by hours or less, round the clock; the rest of the interval is not looked at.
+pub(crate) fn shift_time(time: i64, interval: &Interval) -> i64 {
     let moved = i128::from(time) + interval.nanos / NANOS_PER_MICRO;
     let micros = moved.rem_euclid(i128::from(MICROS_PER_DAY));
-    Ok(i64::try_from(micros).expect("less than a day"))
+    i64::try_from(micros).expect("less than a day")
 }
 
 /// A datetime moved by months, then days, then time.
@@ -122,17 +129,6 @@ pub(crate) fn shift_timestamp(timestamp: i64, interval: &Interval) -> Result<i64
             full_timestamp_text(timestamp)
         ))
     })
-}
-
-/// The part of a shift that timestamps do not have, by name.
-pub(crate) fn check_timestamp_interval(interval: &Interval, function: &str) -> Result<()> {
-    match amount(interval) {
-        Some((part @ (Part::Year | Part::Month), _)) => Err(SqlError::evaluation(format!(
-            "{function} does not support the {} date part when the argument is TIMESTAMP type",
-            part.name()
-        ))),
-        _ => Ok(()),
-    }
 }
 
 fn in_range(micros: i128) -> Option<i64> {

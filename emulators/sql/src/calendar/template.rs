@@ -1,6 +1,6 @@
-//! The `FORMAT` clause of CAST: `'YYYY-MM-DD HH24:MI:SS'`. Elements are named without regard to case; the case of
-//! their first two letters is the case of what they write. Some are known and written or read by nobody: those
-//! are errors by name.
+//! The `FORMAT` clause of CAST: `'YYYY-MM-DD HH24:MI:SS'`. Elements are named without regard to
+//! case; the case of their first two letters is the case of what they write. Some are known and
+//! written or read by nobody: those are errors by name.
 
 mod read;
 mod write;

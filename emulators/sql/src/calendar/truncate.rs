@@ -1,5 +1,5 @@
-//! Truncation to the start of a part, and the last day of one. Invariant: a truncated value is not after
-//! what was truncated, and truncating it again changes nothing.
+//! Truncation to the start of a part, and the last day of one. Invariant: a truncated value is not
+//! after what was truncated, and truncating it again changes nothing.
 
 use super::civil::{
     CivilDate, MICROS_PER_DAY, days_from_civil, is_valid_date, is_valid_datetime,

@@ -1,6 +1,7 @@
-//! Time zones: names of the IANA database and fixed offsets, and the way between civil time and instants.
-//! A civil time that a zone skips, and one that it has twice, are read with the offset before the
-//! transition. Invariant: rules go on for ever, also after the last year in the compiled tables.
+//! Time zones: names of the IANA database and fixed offsets, and the way between civil time and
+//! instants. A civil time that a zone skips, and one that it has twice, are read with the offset
+//! before the transition. Invariant: rules go on for ever, also after the last year in the compiled
+//! tables.
 
 use chrono::{Offset, TimeZone};
 use chrono_tz::Tz;

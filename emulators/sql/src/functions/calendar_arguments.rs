@@ -1,5 +1,5 @@
-//! Arguments of calendar functions as numbers. The analyzer has matched them to a signature, so that a wrong
-//! type here is a mistake of ours; it is an error all the same, never a panic.
+//! Arguments of calendar functions as numbers. The analyzer has matched them to a signature, so
+//! that a wrong type here is a mistake of ours; it is an error all the same, never a panic.
 
 use super::Call;
 use crate::calendar::{Part, Zone, parse_zone};

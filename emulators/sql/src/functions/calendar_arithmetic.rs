@@ -1,13 +1,15 @@
-//! What dates, datetimes and timestamps share: moving by an interval, differences, truncation, buckets, under the
-//! names of each type. `DATE_TRUNC` and its like take all three types; each keeps its own rules.
+//! What dates, datetimes and timestamps share: moving by an interval, differences, truncation,
+//! buckets, under the names of each type. `DATE_TRUNC` and its like take all three types; each
+//! keeps its own rules.
 
 use super::calendar_arguments::{date, datetime, interval, part, timestamp, zone};
 use super::{Call, Nulls, ScalarFunction};
 use crate::calendar::{
-    DEFAULT_BUCKET_ORIGIN, Part, check_timestamp_interval, date_bucket, date_difference,
-    datetime_bucket, datetime_difference, last_day, midnight, negated, shift_date, shift_datetime,
-    shift_time, shift_timestamp, time_difference, timestamp_bucket, timestamp_difference,
-    truncate_date, truncate_datetime, truncate_time, truncate_timestamp,
+    DEFAULT_BUCKET_ORIGIN, Part, date_bucket, date_difference, datetime_bucket,
+    datetime_difference, last_day, midnight, negated, part_beyond_dates, part_beyond_times,
+    part_beyond_timestamps, shift_date, shift_datetime, shift_time, shift_timestamp,
+    time_difference, timestamp_bucket, timestamp_difference, truncate_date, truncate_datetime,
+    truncate_time, truncate_timestamp,
 };
 use crate::error::{Result, SqlError};
 use crate::value::{Interval, Value};
@@ -153,13 +155,19 @@ pub(crate) const FUNCTIONS: &[ScalarFunction] = &[
 
 fn shift(function: &str, value: &Value, interval: &Interval) -> Result<Value> {
     match value {
-        Value::Date(date) => shift_date(*date, interval, function).map(Value::Date),
-        Value::Time(time) => shift_time(*time, interval, function).map(Value::Time),
+        Value::Date(date) => match part_beyond_dates(interval) {
+            Some(part) => Err(part.unsupported_for(function, "DATE")),
+            None => shift_date(*date, interval).map(Value::Date),
+        },
+        Value::Time(time) => match part_beyond_times(interval) {
+            Some(part) => Err(part.unsupported(function)),
+            None => Ok(Value::Time(shift_time(*time, interval))),
+        },
         Value::Datetime(datetime) => shift_datetime(*datetime, interval).map(Value::Datetime),
-        Value::Timestamp(timestamp) => {
-            check_timestamp_interval(interval, function)?;
-            shift_timestamp(*timestamp, interval).map(Value::Timestamp)
-        }
+        Value::Timestamp(timestamp) => match part_beyond_timestamps(interval) {
+            Some(part) => Err(part.unsupported_for(function, "TIMESTAMP")),
+            None => shift_timestamp(*timestamp, interval).map(Value::Timestamp),
+        },
         _ => Err(not_of_the_calendar(function)),
     }
 }

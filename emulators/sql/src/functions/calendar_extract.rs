@@ -1,5 +1,5 @@
-//! `EXTRACT`. Parts that are numbers are `$extract`; a date, a time and a datetime out of a larger thing have
-//! functions of their own, because their results have types of their own.
+//! `EXTRACT`. Parts that are numbers are `$extract`; a date, a time and a datetime out of a larger
+//! thing have functions of their own, because their results have types of their own.
 
 use super::calendar_arguments::{part, timestamp, zone};
 use super::calendar_arithmetic::function;

@@ -1,5 +1,5 @@
-//! `+`, `-`, `*`, `/` and the sign, where dates, times or intervals stand at one side. A date and an interval make
-//! a datetime; the difference of two dates is an interval of days.
+//! `+`, `-`, `*`, `/` and the sign, where dates, times or intervals stand at one side. A date and
+//! an interval make a datetime; the difference of two dates is an interval of days.
 
 use super::calendar_arguments::{integer, interval};
 use super::calendar_arithmetic::function;
@@ -101,7 +101,7 @@ fn subtract(_: &Call<'_>, args: &[Value]) -> Result<Value> {
 }
 
 fn add_days(date: i32, days: i64) -> Result<Value> {
-    shift_date(date, &Interval { months: 0, days, nanos: 0 }, "+").map(Value::Date)
+    shift_date(date, &Interval { months: 0, days, nanos: 0 }).map(Value::Date)
 }
 
 fn shift(moment: &Value, interval: &Interval) -> Result<Value> {

@@ -1,4 +1,5 @@
-//! Ranges of dates, datetimes and timestamps. A NULL end is unbounded; a range has its start and not its end.
+//! Ranges of dates, datetimes and timestamps. A NULL end is unbounded; a range has its start and
+//! not its end.
 
 use super::calendar_arguments::{check_generated, interval, range};
 use super::calendar_arithmetic::function;
@@ -150,7 +151,7 @@ fn shift(start: &Value, step: &Interval, steps: i64) -> Option<Value> {
         nanos: step.nanos.checked_mul(steps.into())?,
     };
     match start {
-        Value::Date(date) => shift_date(*date, &interval, "+").ok().map(Value::Date),
+        Value::Date(date) => shift_date(*date, &interval).ok().map(Value::Date),
         Value::Datetime(datetime) => shift_datetime(*datetime, &interval).ok().map(Value::Datetime),
         Value::Timestamp(timestamp) => {
             shift_timestamp(*timestamp, &interval).ok().map(Value::Timestamp)

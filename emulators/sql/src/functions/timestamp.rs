@@ -4,9 +4,9 @@ use super::calendar_arguments::{check_generated, integer, interval, text, timest
 use super::calendar_arithmetic::function;
 use super::{Call, Nulls, ScalarFunction};
 use crate::calendar::{
-    check_timestamp_interval, date_text, date_to_timestamp, datetime_text, datetime_to_timestamp,
-    is_valid_datetime, parse_timestamp, parse_timestamp_without_zone, shift_timestamp, time_text,
-    timestamp_text,
+    date_text, date_to_timestamp, datetime_text, datetime_to_timestamp, is_valid_datetime,
+    parse_timestamp, parse_timestamp_without_zone, part_beyond_timestamps, shift_timestamp,
+    time_text, timestamp_text,
 };
 use crate::error::{Result, SqlError};
 use crate::value::Value;
@@ -85,7 +85,9 @@ fn string_of(call: &Call<'_>, args: &[Value]) -> Result<Value> {
 fn generate_timestamp_array(_: &Call<'_>, args: &[Value]) -> Result<Value> {
     let (start, end) = (timestamp(args, 0)?, timestamp(args, 1)?);
     let step = interval(args, 2)?;
-    check_timestamp_interval(step, "GENERATE_TIMESTAMP_ARRAY")?;
+    if let Some(part) = part_beyond_timestamps(step) {
+        return Err(part.unsupported("GENERATE_TIMESTAMP_ARRAY"));
+    }
     let direction = step.comparable_nanos().signum();
     if direction == 0 {
         return Err(SqlError::evaluation("Sequence step cannot be 0."));

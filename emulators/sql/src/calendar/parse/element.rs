@@ -1,5 +1,5 @@
-//! The elements of a format, read one by one from a text. White space in the format is any amount of it in
-//! the text, none included. Numbers may be shorter than their width, never longer.
+//! The elements of a format, read one by one from a text. White space in the format is any amount
+//! of it in the text, none included. Numbers may be shorter than their width, never longer.
 
 use super::super::civil::CivilDate;
 use super::super::format::{MONTHS, WEEKDAYS};

@@ -1,4 +1,5 @@
-//! Goal: PARSE functions read what BigQuery reads and refuse what it refuses. Method: pairs of texts.
+//! Goal: PARSE functions read what BigQuery reads and refuse what it refuses. Method: pairs of
+//! texts.
 
 use proptest::prelude::*;
 

@@ -1,6 +1,6 @@
-//! Weeks, weekdays, days of the year and ISO years in a format that is parsed. Which of them count: of a week
-//! and a day of the year the later; a weekday only beside a week; ISO parts only when there are no others,
-//! and only with an ISO year.
+//! Weeks, weekdays, days of the year and ISO years in a format that is parsed. Which of them count:
+//! of a week and a day of the year the later; a weekday only beside a week; ISO parts only when
+//! there are no others, and only with an ISO year.
 
 use super::super::civil::{
     CivilDate, days_from_civil, is_valid_day, iso_year_start, weekday_from_sunday,

@@ -1,5 +1,6 @@
-//! Reads dates, times and instants by the format of a CAST. What the format does not name is the first of the
-//! current month, midnight. A number that is followed by digits has all its digits, otherwise it may have fewer.
+//! Reads dates, times and instants by the format of a CAST. What the format does not name is the
+//! first of the current month, midnight. A number that is followed by digits has all its digits,
+//! otherwise it may have fewer.
 
 use super::super::civil::{Civil, CivilDate, CivilTime, is_valid_datetime, is_valid_day};
 use super::super::format::MONTHS;

@@ -1,4 +1,5 @@
-//! Goal: the FORMAT clause writes and reads as BigQuery's does. Method: pairs of texts, and a round trip.
+//! Goal: the FORMAT clause writes and reads as BigQuery's does. Method: pairs of texts, and a round
+//! trip.
 
 use proptest::prelude::*;
 
