@@ -131,10 +131,10 @@ pub(crate) fn timestamp_to_datetime(timestamp: i64, zone: &Zone) -> Result<i64> 
     if is_valid_datetime(datetime) {
         return Ok(datetime);
     }
+    // The service's own words, with the blank that is missing there.
     Err(SqlError::evaluation(format!(
-        "Invalid Datetime {} from timestamp {}",
-        datetime_text(datetime),
-        timestamp_text(timestamp, &Zone::UTC)
+        "Invalid Datetime [INVALID]extracted from timestamp {}",
+        timestamp_text(timestamp, zone)
     )))
 }
 
@@ -144,7 +144,7 @@ pub(crate) fn timestamp_to_date(timestamp: i64, zone: &Zone) -> Result<i32> {
     i32::try_from(days).ok().filter(|_| is_valid_date(days)).ok_or_else(|| {
         SqlError::evaluation(format!(
             "Invalid date extracted from timestamp {}",
-            timestamp_text(timestamp, &Zone::UTC)
+            timestamp_text(timestamp, zone)
         ))
     })
 }
@@ -243,8 +243,7 @@ mod tests {
         let last = parse_timestamp("9999-12-31 23:59:59.999999 UTC", &Zone::UTC).unwrap();
         assert_eq!(
             timestamp_to_datetime(last, &parse_zone("+01").unwrap()).unwrap_err().message,
-            "Invalid Datetime 10000-01-01 00:59:59.999999 from timestamp \
-             9999-12-31 23:59:59.999999+00"
+            "Invalid Datetime [INVALID]extracted from timestamp 10000-01-01 00:59:59.999999+01"
         );
         assert!(timestamp_to_date(last, &parse_zone("+01").unwrap()).is_err());
         let first = parse_datetime("0001-01-01").unwrap();
