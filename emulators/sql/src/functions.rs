@@ -13,6 +13,7 @@ mod unicode;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+pub(crate) use encoding::to_base64;
 pub(crate) use pattern::{like, like_bytes};
 
 use crate::error::Result;

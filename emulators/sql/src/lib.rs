@@ -9,6 +9,7 @@ mod calendar;
 mod error;
 mod functions;
 mod geography;
+mod json;
 mod session;
 mod sql_type;
 mod value;
