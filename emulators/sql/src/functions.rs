@@ -4,7 +4,11 @@
 
 mod arguments;
 mod encoding;
+mod format;
 mod hash;
+mod json_access;
+mod json_build;
+mod json_convert;
 mod pattern;
 mod position;
 mod string;
@@ -107,7 +111,11 @@ static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
     LazyLock::new(|| {
         let lists: &[&'static [ScalarFunction]] = &[
             encoding::FUNCTIONS,
+            format::FUNCTIONS,
             hash::FUNCTIONS,
+            json_access::FUNCTIONS,
+            json_build::FUNCTIONS,
+            json_convert::FUNCTIONS,
             pattern::FUNCTIONS,
             position::FUNCTIONS,
             string::FUNCTIONS,

@@ -8,7 +8,7 @@ mod read;
 mod text;
 
 pub(crate) use encode::{to_json, to_json_exact, to_json_string};
-pub(crate) use parse::{WideNumbers, parse};
+pub(crate) use parse::{WideNumbers, check_nesting, parse};
 pub(crate) use path::{Dialect, LaxPath, Step, lax, steps, tokens};
 pub(crate) use read::{Node, find};
-pub(crate) use text::{compact, number_text, pretty};
+pub(crate) use text::{compact, number_text, pretty, write_string};

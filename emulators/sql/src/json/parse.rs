@@ -38,6 +38,28 @@ pub(crate) fn parse(text: &str, wide: WideNumbers) -> Result<Value> {
     }
 }
 
+fn too_deep() -> SqlError {
+    SqlError::evaluation(format!(
+        "Max nesting of {NESTING_MAX} has been exceeded while parsing JSON document"
+    ))
+}
+
+/// Refuses a JSON value with more levels than a text may have.
+pub(crate) fn check_nesting(value: &Value) -> Result<()> {
+    fn fits(value: &Value, levels: usize) -> bool {
+        match value {
+            Value::Array(elements) => {
+                levels > 0 && elements.iter().all(|element| fits(element, levels - 1))
+            }
+            Value::Object(members) => {
+                levels > 0 && members.values().all(|member| fits(member, levels - 1))
+            }
+            _ => true,
+        }
+    }
+    if fits(value, NESTING_MAX) { Ok(()) } else { Err(too_deep()) }
+}
+
 struct Parser<'t> {
     lexer: Lexer<'t>,
     wide: WideNumbers,
@@ -64,9 +86,7 @@ impl Parser<'_> {
 
     fn nested(&mut self, read: fn(&mut Self) -> Result<Value>) -> Result<Value> {
         if self.depth >= NESTING_MAX {
-            return Err(SqlError::evaluation(format!(
-                "Max nesting of {NESTING_MAX} has been exceeded while parsing JSON document"
-            )));
+            return Err(too_deep());
         }
         self.depth += 1;
         let value = read(self)?;

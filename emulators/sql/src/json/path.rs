@@ -8,6 +8,9 @@ use regex::Regex;
 
 use crate::error::{Result, SqlError};
 
+/// Most steps of a path that can build: each may make a level of nesting.
+const STEPS_MAX: usize = 500;
+
 /// How a path is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Dialect {
@@ -110,6 +113,9 @@ pub(crate) fn steps(path: &str) -> Result<Vec<Step>> {
     let mut rest = without_dollar(path)?;
     let mut steps = Vec::new();
     while !rest.is_empty() {
+        if steps.len() >= STEPS_MAX {
+            return Err(SqlError::evaluation(format!("JSONPath has more than {STEPS_MAX} steps")));
+        }
         if let Some(key) = take(&mut rest, &LEXERS.key) {
             steps.push(Step::Key(key.to_owned()));
         } else if let Some(index) = take(&mut rest, &LEXERS.strict_bracket) {

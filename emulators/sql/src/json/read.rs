@@ -269,29 +269,24 @@ impl<'t> Reader<'t> {
     }
 
     fn string(&mut self) -> Result<String, Stop> {
-        let mut characters = self.text[self.at..].char_indices();
-        let quote = characters.next().map(|(_, quote)| quote);
+        let mut rest = &self.text[self.at..];
+        let quote = rest.chars().next().ok_or(Stop::Malformed)?;
         let mut text = String::new();
-        while let Some((offset, character)) = characters.next() {
-            if Some(character) == quote {
-                self.at += offset + 1;
+        rest = &rest[1..];
+        loop {
+            // Everything up to a quote or an escape is copied at once.
+            let plain = rest.find([quote, '\\']).ok_or(Stop::Malformed)?;
+            text.push_str(&rest[..plain]);
+            rest = &rest[plain..];
+            if let Some(escape) = rest.strip_prefix('\\') {
+                let (character, length) = unescape(escape).ok_or(Stop::Malformed)?;
+                text.push(character);
+                rest = &escape[length..];
+            } else {
+                self.at = self.text.len() - rest.len() + 1;
                 return Ok(text);
             }
-            if character != '\\' {
-                text.push(character);
-                continue;
-            }
-            let escape = &self.text[self.at + offset + 1..];
-            let (character, length) = unescape(escape).ok_or(Stop::Malformed)?;
-            text.push(character);
-            characters = self.text[self.at..].char_indices();
-            // The escape is at least one character long.
-            let end = offset + 1 + length;
-            while characters.offset() < end {
-                characters.next();
-            }
         }
-        Err(Stop::Malformed)
     }
 }
 
