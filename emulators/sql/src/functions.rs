@@ -9,10 +9,13 @@ mod hash;
 mod json_access;
 mod json_build;
 mod json_convert;
+mod net;
 mod pattern;
 mod position;
+mod search;
 mod string;
 mod unicode;
+mod utility;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -116,10 +119,13 @@ static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
             json_access::FUNCTIONS,
             json_build::FUNCTIONS,
             json_convert::FUNCTIONS,
+            net::FUNCTIONS,
             pattern::FUNCTIONS,
             position::FUNCTIONS,
+            search::FUNCTIONS,
             string::FUNCTIONS,
             unicode::FUNCTIONS,
+            utility::FUNCTIONS,
         ];
         let mut by_name: HashMap<&'static str, Vec<&'static ScalarFunction>> = HashMap::new();
         for function in lists.iter().flat_map(|list| list.iter()) {
