@@ -117,7 +117,7 @@ fn object(call: &Call<'_>, args: &[Value]) -> Result<Value> {
         }
         return nested(Json::Object(members));
     }
-    if args.len() % 2 != 0 {
+    if !args.len().is_multiple_of(2) {
         return refuse("The number of keys and values must match");
     }
     for index in (0..args.len()).step_by(2) {
@@ -143,7 +143,8 @@ fn pairs(args: &[Value], prefix: &str) -> Result<(Vec<PathAndValue>, Option<bool
             Ok((path, 2 * pair + 2))
         })
         .collect();
-    let named = if args.len() % 2 == 0 { optional_bool(args, args.len() - 1) } else { None };
+    let named =
+        if args.len().is_multiple_of(2) { optional_bool(args, args.len() - 1) } else { None };
     Ok((pairs?, named))
 }
 

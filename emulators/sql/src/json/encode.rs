@@ -212,9 +212,6 @@ fn write(
         Value::Float64(number) => write_string(output, not_finite(*number), true),
         Value::String(text) => write_string(output, text, true),
         Value::Json(json) => write_value(output, json, indent),
-        Value::Geography(_) => {
-            return Err(SqlError::not_implemented("TO_JSON_STRING of a GEOGRAPHY"));
-        }
         Value::Array(elements) => {
             let element_type = value_type.element().unwrap_or(value_type);
             let elements = elements.iter().map(|element| (None, element, element_type));

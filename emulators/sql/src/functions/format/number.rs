@@ -36,7 +36,7 @@ pub(super) fn grouped_integer(value: i64, specifier: char, layout: &Layout) -> S
 fn group(digits: &str, separator: char, size: usize) -> String {
     let mut grouped = String::with_capacity(digits.len() + digits.len() / size);
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % size == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(size) {
             grouped.push(separator);
         }
         grouped.push(digit);

@@ -16,10 +16,9 @@ pub(super) fn host(url: &str) -> Option<&str> {
     rest = &rest[..end];
     rest = rest.rfind('@').map_or(rest, |at| &rest[at + 1..]);
     // A port follows the first colon behind the brackets of an IPv6 address.
-    let bracketed = if rest.starts_with('[') {
-        rest[1..].find(['[', ']']).map_or(rest.len(), |at| at + 2)
-    } else {
-        0
+    let bracketed = match rest.strip_prefix('[') {
+        Some(inner) => inner.find(['[', ']']).map_or(rest.len(), |at| at + 2),
+        None => 0,
     };
     let end = rest[bracketed..].find(':').map_or(rest.len(), |at| bracketed + at);
     rest = rest[..end].trim_start_matches('.');
