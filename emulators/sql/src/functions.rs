@@ -16,6 +16,10 @@ mod search;
 mod string;
 mod unicode;
 mod utility;
+mod arithmetic;
+mod array;
+mod bits;
+mod math;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -127,6 +131,8 @@ static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
             unicode::FUNCTIONS,
             utility::FUNCTIONS,
         ];
+        let lists: &[&'static [ScalarFunction]] =
+            &[arithmetic::FUNCTIONS, array::FUNCTIONS, bits::FUNCTIONS, math::FUNCTIONS];
         let mut by_name: HashMap<&'static str, Vec<&'static ScalarFunction>> = HashMap::new();
         for function in lists.iter().flat_map(|list| list.iter()) {
             by_name.entry(function.name).or_default().push(function);

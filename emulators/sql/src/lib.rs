@@ -6,6 +6,7 @@
 
 mod ast;
 mod calendar;
+mod cast;
 mod error;
 mod functions;
 mod geography;

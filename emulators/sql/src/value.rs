@@ -16,7 +16,7 @@ pub use interval::Interval;
 pub use numeric::Numeric;
 pub(crate) use text::{
     bytes_literal, display, escape_bytes, float_text, float_with_point, general, literal,
-    range_text, string_literal,
+    string_literal,
 };
 
 use crate::geography::Geography;

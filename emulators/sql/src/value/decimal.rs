@@ -1,10 +1,14 @@
 //! What both decimal types share: reading and writing digits, and rounding of scaled integers. A decimal is
 //! an integer and a scale, the count of its digits after the point. Knows no range: the types check theirs.
 
+mod transcendental;
+
 use std::cmp::Ordering;
 
 use num_bigint::{BigInt, BigUint, Sign};
 use num_traits::{One, Pow, Signed, Zero};
+
+pub(crate) use transcendental::{cbrt, exp, ln, log, pow, sqrt};
 
 /// What to do with digits that do not fit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

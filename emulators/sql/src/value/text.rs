@@ -8,6 +8,9 @@ pub(crate) use float::{float_text, general};
 pub(crate) use literal::{bytes_literal, escape_bytes, literal, string_literal};
 
 use super::Value;
+use crate::calendar::{
+    Zone, date_text, datetime_text, interval_text, range_text, time_text, timestamp_text,
+};
 use crate::session::Session;
 use crate::sql_type::Type;
 
@@ -30,7 +33,7 @@ pub(crate) fn display(value: &Value, value_type: &Type, session: &Session) -> St
         | Value::Interval(_) => moment_text(value),
         Value::Json(value) => value.to_string(),
         Value::Geography(value) => value.to_string(),
-        Value::Range(ends) => range_text(ends),
+        Value::Range(ends) => range_text(ends, &Zone::UTC),
         Value::Array(elements) => {
             let element = value_type.element().unwrap_or(value_type);
             let texts = elements.iter().map(|value| display(value, element, session));
@@ -56,56 +59,15 @@ pub(crate) fn float_with_point(value: f64) -> String {
     text
 }
 
-/// `[start, end)`, of a range.
-pub(crate) fn range_text(ends: &[Value; 2]) -> String {
-    let [start, end] = ends.each_ref().map(|end| match end {
-        Value::Null => "UNBOUNDED".to_owned(),
-        end => moment_text(end),
-    });
-    format!("[{start}, {end})")
-}
-
 /// The text of a date, time, datetime, timestamp in UTC, or interval.
 fn moment_text(value: &Value) -> String {
-    const DAY_MICROS: i64 = 86_400_000_000;
     match value {
-        Value::Date(days) => civil(i64::from(*days) * DAY_MICROS, "%Y-%m-%d"),
-        Value::Time(micros) => civil(*micros, "%H:%M:%S") + &fraction(*micros),
-        Value::Datetime(micros) => civil(*micros, "%Y-%m-%d %H:%M:%S") + &fraction(*micros),
-        Value::Timestamp(micros) => {
-            civil(*micros, "%Y-%m-%d %H:%M:%S") + &fraction(*micros) + "+00"
-        }
-        Value::Interval(interval) => {
-            let sign = |negative| if negative { "-" } else { "" };
-            let (months, nanos) = (interval.months.unsigned_abs(), interval.nanos.unsigned_abs());
-            let seconds = nanos / 1_000_000_000;
-            format!(
-                "{}{}-{} {} {}{}:{}:{}{}",
-                sign(interval.months < 0),
-                months / 12,
-                months % 12,
-                interval.days,
-                sign(interval.nanos < 0),
-                seconds / 3600,
-                seconds / 60 % 60,
-                seconds % 60,
-                fraction(i64::try_from(nanos / 1000 % 1_000_000).unwrap_or_default()),
-            )
-        }
+        Value::Date(date) => date_text(*date),
+        Value::Time(time) => time_text(*time),
+        Value::Datetime(datetime) => datetime_text(*datetime),
+        Value::Timestamp(timestamp) => timestamp_text(*timestamp, &Zone::UTC),
+        Value::Interval(interval) => interval_text(interval),
         _ => String::new(),
-    }
-}
-
-fn civil(micros: i64, format: &str) -> String {
-    chrono::DateTime::from_timestamp_micros(micros)
-        .map_or_else(String::new, |time| time.format(format).to_string())
-}
-
-fn fraction(micros: i64) -> String {
-    match micros.rem_euclid(1_000_000) {
-        0 => String::new(),
-        micros if micros % 1000 == 0 => format!(".{:03}", micros / 1000),
-        micros => format!(".{micros:06}"),
     }
 }
 

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use super::{Value, float_with_point, moment_text, range_text};
+use super::{Value, float_with_point, moment_text};
+use crate::calendar::{Zone, range_text};
 use crate::session::Session;
 use crate::sql_type::Type;
 
@@ -28,7 +29,9 @@ pub(crate) fn literal(value: &Value, value_type: &Type, session: &Session) -> St
         Value::Geography(value) => {
             format!("ST_GEOGFROMTEXT({})", string_literal(&value.to_string()))
         }
-        Value::Range(ends) => format!("{value_type} {}", string_literal(&range_text(ends))),
+        Value::Range(ends) => {
+            format!("{value_type} {}", string_literal(&range_text(ends, &Zone::UTC)))
+        }
         Value::Array(elements) => {
             let element = value_type.element().unwrap_or(value_type);
             let texts = elements.iter().map(|value| literal(value, element, session));
