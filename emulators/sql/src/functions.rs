@@ -8,13 +8,6 @@ mod arguments;
 mod arithmetic;
 mod array;
 mod bits;
-mod encoding;
-mod hash;
-mod math;
-mod pattern;
-mod position;
-mod string;
-mod unicode;
 mod calendar_arguments;
 mod calendar_arithmetic;
 mod calendar_extract;
@@ -22,16 +15,31 @@ mod calendar_format;
 mod calendar_operator;
 mod date;
 mod datetime;
+mod encoding;
+mod format;
+mod hash;
 mod interval;
+mod json_access;
+mod json_build;
+mod json_convert;
+mod math;
+mod net;
+mod pattern;
+mod position;
 mod range;
+mod search;
+mod string;
 mod time;
 mod timestamp;
+mod unicode;
+mod utility;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-pub(crate) use pattern::{like, like_bytes};
 pub(crate) use analytic::{WindowOrder, WindowRules, window_rules};
+pub(crate) use encoding::to_base64;
+pub(crate) use pattern::{like, like_bytes};
 
 use crate::error::Result;
 use crate::session::Session;
@@ -127,31 +135,32 @@ static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
             arithmetic::FUNCTIONS,
             array::FUNCTIONS,
             bits::FUNCTIONS,
-            encoding::FUNCTIONS,
-            hash::FUNCTIONS,
-            math::FUNCTIONS,
-            pattern::FUNCTIONS,
-            position::FUNCTIONS,
-            string::FUNCTIONS,
-            unicode::FUNCTIONS,
-        ];
-        by_name(lists, |function| function.name)
             calendar_arithmetic::FUNCTIONS,
             calendar_extract::FUNCTIONS,
             calendar_format::FUNCTIONS,
             calendar_operator::FUNCTIONS,
             date::FUNCTIONS,
             datetime::FUNCTIONS,
+            encoding::FUNCTIONS,
+            format::FUNCTIONS,
+            hash::FUNCTIONS,
             interval::FUNCTIONS,
+            json_access::FUNCTIONS,
+            json_build::FUNCTIONS,
+            json_convert::FUNCTIONS,
+            math::FUNCTIONS,
+            net::FUNCTIONS,
+            pattern::FUNCTIONS,
+            position::FUNCTIONS,
             range::FUNCTIONS,
+            search::FUNCTIONS,
+            string::FUNCTIONS,
             time::FUNCTIONS,
             timestamp::FUNCTIONS,
+            unicode::FUNCTIONS,
+            utility::FUNCTIONS,
         ];
-        let mut by_name: HashMap<&'static str, Vec<&'static ScalarFunction>> = HashMap::new();
-        for function in lists.iter().flat_map(|list| list.iter()) {
-            by_name.entry(function.name).or_default().push(function);
-        }
-        by_name
+        by_name(lists, |function| function.name)
     });
 
 static AGGREGATE: LazyLock<HashMap<&'static str, Vec<&'static AggregateFunction>>> =

@@ -74,13 +74,11 @@ pub(super) fn distance(expr: &Expr, to: &Type) -> Option<u32> {
         }
         _ => {}
     }
-    if is_coercible(&expr.expr_type, to) {
-        return Some(10 + rank(to));
-    }
+    // A literal goes before an expression that would have to change.
     if expr.is_coercible_literal() && is_literal_coercible(&expr.expr_type, to) {
-        return Some(30 + rank(to));
+        return Some(2 + rank(to));
     }
-    None
+    is_coercible(&expr.expr_type, to).then(|| 10 + rank(to))
 }
 
 /// Nearer types first, where several would do.
@@ -178,11 +176,12 @@ fn is_empty_array(expr: &Expr) -> bool {
 
 /// The smallest type to which both coerce.
 pub(crate) fn supertype(left: &Type, right: &Type) -> Option<Type> {
-    if is_coercible(left, right) {
-        return Some(right.clone());
-    }
+    // Of two that differ in names alone the first gives its names.
     if is_coercible(right, left) {
         return Some(left.clone());
+    }
+    if is_coercible(left, right) {
+        return Some(right.clone());
     }
     match (left, right) {
         (Type::Struct(left), Type::Struct(right)) if left.len() == right.len() => {

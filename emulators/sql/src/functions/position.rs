@@ -289,7 +289,8 @@ mod tests {
             let first = usize::try_from(start - 1).expect("positive");
             let scan = (first..letters.len()).find(|at| letters[*at..].starts_with(&wanted));
             let expected = scan.map_or(0, |at| at + 1);
-            let args = [Value::from(whole.as_str()), Value::from(needle.as_str()), Value::Int64(start)];
+            let mut args = strings(&[&whole, &needle]);
+            args.push(Value::Int64(start));
             prop_assert_eq!(outcome(FUNCTIONS, "INSTR", &args), expected.to_string());
         }
 

@@ -362,17 +362,29 @@ fn concatenates(arg_type: &Type) -> bool {
     )
 }
 
+/// The words for arguments that are neither all text nor all bytes.
 fn no_concatenation(types: &[Type]) -> SqlError {
     let names: Vec<String> = types.iter().map(Type::to_string).collect();
-    SqlError::evaluation(format!(
-        "No matching signature for function CONCAT\n  Argument types: {}\n  \
-         Signature: CONCAT(STRING, [STRING, ...])\n  Signature: CONCAT(BYTES, [BYTES, ...])",
+    let mut message = format!(
+        "No matching signature for function CONCAT\n  Argument types: {}",
         names.join(", ")
-    ))
+    );
+    for (expected, is_bytes) in [("STRING", false), ("BYTES", true)] {
+        message += &format!("\n  Signature: CONCAT({expected}, [{expected}, ...])");
+        let fits =
+            |found: &Type| if is_bytes { *found == Type::Bytes } else { concatenates(found) };
+        if let Some(index) = types.iter().position(|found| !fits(found)) {
+            message += &format!(
+                "\n    Argument {}: Unable to coerce type {} to expected type {expected}",
+                index + 1,
+                types[index]
+            );
+        }
+    }
+    SqlError::evaluation(message)
 }
 
-/// Only names the collation: comparing by it is the analyzer's part, with
-/// [`collation_key`](super::unicode::collation_key).
+/// Only checks the collation: to compare by it, the analyzer puts `$collation_key` around the operands.
 fn collate(_: &Call<'_>, args: &[Value]) -> Result<Value> {
     match args[1].as_str() {
         Some("" | "und:ci") => Ok(args[0].clone()),
@@ -491,6 +503,15 @@ mod tests {
         check("SPLIT", &[Value::bytes("a\0b"), Value::bytes("\0")], "[b\"a\", b\"b\"]");
         check_texts("CONCAT", &["a", "b", "c"], "abc");
         check("$concat", &[Value::bytes("a"), Value::bytes("b")], "b\"ab\"");
+        check(
+            "CONCAT",
+            &[Value::from("a"), Value::bytes("b")],
+            "ERROR No matching signature for function CONCAT\n  Argument types: STRING, BYTES\n  \
+             Signature: CONCAT(STRING, [STRING, ...])\n    Argument 2: Unable to coerce type BYTES \
+             to expected type STRING\n  Signature: CONCAT(BYTES, [BYTES, ...])\n    Argument 1: \
+             Unable to coerce type STRING to expected type BYTES",
+        );
+        check("CONCAT", &[Value::from("a"), Value::Int64(1), Value::Float64(2.0)], "a12");
         let (one, two) = (Value::array([Value::Int64(1)]), Value::array([Value::Int64(2)]));
         check("$concat", &[one, two], "[1, 2]");
     }
