@@ -84,18 +84,18 @@ pub(crate) fn format_cast(
     zone: Option<&str>,
 ) -> Result<Value> {
     let parsed = match zone {
-        Some(zone) => Some(parse_zone(zone)?),
+        Some(zone) => Some(crate::calendar::parse_zone(zone)?),
         None => None,
     };
-    let zone = parsed.unwrap_or_else(|| Zone::from(session.time_zone));
+    let zone = parsed.unwrap_or(Zone::Iana(session.time_zone));
     match (from, to) {
         _ if value.is_null() => Ok(Value::Null),
         (Type::Date | Type::Time | Type::Datetime | Type::Timestamp, Type::String) => {
-            calendar::format_cast(value, from, format, &zone).map(Value::from)
+            crate::calendar::format_cast(value, from, format, &zone).map(Value::from)
         }
         (Type::String, Type::Date | Type::Time | Type::Datetime | Type::Timestamp) => {
             let text = value.as_str().unwrap_or_default();
-            calendar::parse_cast(text, to, format, &zone, session.now_micros)
+            crate::calendar::parse_cast(text, to, format, &zone, session.now_micros)
         }
         _ => cast_with_format(value, to, format),
     }

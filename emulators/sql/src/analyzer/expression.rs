@@ -142,7 +142,7 @@ impl Analyzer<'_> {
             LiteralKind::Numeric => Type::Numeric,
             LiteralKind::BigNumeric => Type::BigNumeric,
             LiteralKind::Json => {
-                let value = crate::json::parse(text)
+                let value = crate::json::parse(text, crate::json::WideNumbers::Exact)
                     .map_err(|error| SqlError::at(at, format!("Invalid JSON literal: {}", error.message)))?;
                 let kind = ExprKind::Literal { value: Value::json(value), coercible: false };
                 return Ok(Expr { kind, expr_type: Type::Json, at });

@@ -255,7 +255,7 @@ impl<'p> Evaluator<'p> {
         row: &mut Registers,
         sink: Sink<'_>,
     ) -> Result<ControlFlow<()>> {
-        let mut count = |expr: Option<&'p Expr>, default: usize, row: &mut Registers| -> Result<usize> {
+        let count = |expr: Option<&'p Expr>, default: usize, row: &mut Registers| -> Result<usize> {
             match expr.map(|expr| self.eval(expr, row)).transpose()? {
                 None => Ok(default),
                 Some(Value::Int64(count)) if count >= 0 => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
@@ -382,7 +382,7 @@ fn sessions<'v>(ranges: impl Iterator<Item = &'v Value>, meets: bool) -> Vec<Val
     let mut out: Vec<Value> = Vec::new();
     let mut first_of_session = 0;
     let mut open: Option<[Value; 2]> = None;
-    let mut close = |out: &mut Vec<Value>, from: usize, open: &Option<[Value; 2]>| {
+    let close = |out: &mut Vec<Value>, from: usize, open: &Option<[Value; 2]>| {
         if let Some(open) = open {
             let session = Value::Range(open.clone().into());
             out[from..].iter_mut().for_each(|slot| *slot = session.clone());
