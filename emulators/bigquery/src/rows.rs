@@ -11,4 +11,3 @@ pub mod to_json;
 pub mod values;
 
 pub use cell::{BatchBuilder, Cell, CellError};
-pub(crate) use text::parse_timestamp;

@@ -6,6 +6,7 @@
 //! range.
 
 mod json;
+mod select;
 mod sql;
 mod update;
 

@@ -13,6 +13,7 @@ use windtunnel_sql::{BigNumeric, Numeric, Value};
 
 use super::cell::fit;
 use super::decimal::{from_i256, to_i256};
+use super::from_json::text_cell;
 use super::geography::{geography_of_text, geography_to_text};
 use super::text::{format_interval, parse_interval};
 use super::{BatchBuilder, Cell, CellError};
@@ -69,6 +70,31 @@ pub fn batch_of_rows<R: AsRef<[Value]>>(
         batch.push(&cells.collect::<Result<Vec<_>, _>>()?);
     }
     batch.finish()
+}
+
+/// A text as a value of a column's type; nothing when it is none, or the type is a record.
+pub(crate) fn value_of_text(of: &FieldType, text: &str) -> Option<Value> {
+    Some(match (of, text_cell(of, text)?) {
+        (FieldType::Int64, Cell::Int(value)) => Value::Int64(value),
+        (FieldType::Timestamp, Cell::Int(value)) => Value::Timestamp(value),
+        (FieldType::Datetime, Cell::Int(value)) => Value::Datetime(value),
+        (FieldType::Time, Cell::Int(value)) => Value::Time(value),
+        (FieldType::Date, Cell::Int(value)) => Value::Date(i32::try_from(value).ok()?),
+        (_, Cell::Bool(value)) => Value::Bool(value),
+        (_, Cell::Float(value)) => Value::Float64(value),
+        (_, Cell::Decimal(scaled)) => Value::Numeric(Numeric::from_scaled(scaled)?),
+        (_, Cell::BigDecimal(scaled)) => {
+            Value::big_numeric(BigNumeric::from_scaled(from_i256(scaled))?)
+        }
+        (_, Cell::Bytes(bytes)) => Value::bytes(bytes),
+        (FieldType::Interval, Cell::Text(text)) => Value::interval(parse_interval(&text)?),
+        (FieldType::Json, Cell::Text(text)) => Value::json(serde_json::from_str(&text).ok()?),
+        (FieldType::Geography, Cell::Text(text)) => {
+            Value::Geography(Arc::new(geography_of_text(&text).ok()?))
+        }
+        (_, Cell::Text(text)) => Value::string(text),
+        _ => return None,
+    })
 }
 
 fn scalar_at(array: &dyn Array, row: usize, of: &FieldType) -> Result<Value, CellError> {
