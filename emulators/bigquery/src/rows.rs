@@ -1,9 +1,13 @@
-//! Rows on their way in and out: cells from protobuf or JSON into Arrow columns, and Arrow columns as
-//! REST's JSON. Invariant: a batch either has every row or is refused with the rows that are wrong.
+//! Rows on their way in and out: cells from protobuf, JSON or SQL into Arrow columns, and Arrow columns as
+//! REST's JSON or SQL's values. Invariant: a batch either has every row or is refused with the rows that are wrong.
 
 mod cell;
+mod decimal;
 pub mod from_json;
 pub mod from_proto;
+mod geography;
+mod text;
 pub mod to_json;
+pub mod values;
 
 pub use cell::{BatchBuilder, Cell, CellError};

@@ -5,12 +5,13 @@ use std::collections::{HashMap, VecDeque};
 use serde_json::{Map, Value, json};
 
 use super::Shared;
-use super::request::RestError;
+use super::error::RestError;
+use crate::catalog::Disposition;
 use crate::clock::now_micros;
 use crate::limits::INSERT_ID_MICROS;
 use crate::rows::from_json::row_cells;
 use crate::rows::{BatchBuilder, Cell, CellError};
-use crate::table::TableId;
+use crate::table::{Decorator, TableId, TableKind};
 
 /// The ids of one table, in the order in which they are forgotten.
 #[derive(Debug, Default)]
@@ -41,7 +42,12 @@ impl InsertIds {
     }
 }
 
-pub(super) fn insert_all(shared: &Shared, id: &TableId, body: &Value) -> Result<Value, RestError> {
+pub(super) fn insert_all(
+    shared: &Shared,
+    id: &TableId,
+    decorator: &Decorator,
+    body: &Value,
+) -> Result<Value, RestError> {
     if body.get("templateSuffix").is_some_and(|suffix| !suffix.is_null()) {
         return Err(RestError::unimplemented("insertAll templateSuffix"));
     }
@@ -53,7 +59,12 @@ pub(super) fn insert_all(shared: &Shared, id: &TableId, body: &Value) -> Result<
     };
     let now = now_micros();
     let mut state = shared.state();
-    let schema = std::sync::Arc::clone(&state.catalog.table(id)?.schema);
+    let table = state.catalog.table(id)?;
+    if table.kind != TableKind::Table {
+        let text = format!("Cannot add rows to a table of type {}.", table.kind.name());
+        return Err(RestError::invalid(text));
+    }
+    let schema = std::sync::Arc::clone(&table.schema);
     let empty = Map::new();
     let parsed: Vec<Result<Vec<Cell<'_>>, CellError>> = rows
         .iter()
@@ -85,7 +96,8 @@ pub(super) fn insert_all(shared: &Shared, id: &TableId, body: &Value) -> Result<
     }
     if taken > 0 {
         let batch = batch.finish().map_err(|error| RestError::invalid(error.to_string()))?;
-        state.catalog.append(id, [batch], now)?;
+        let append = Disposition::default();
+        state.catalog.write(id, decorator, &append, &schema, vec![batch], now)?;
     }
     let mut answer = json!({ "kind": "bigquery#tableDataInsertAllResponse" });
     if !errors.is_empty() {
