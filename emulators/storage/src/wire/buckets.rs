@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::reply::Reply;
 use super::request::Call;
 use super::{Shared, json as resource};
-use crate::broker::{BrokerError, Bucket};
+use crate::broker::{BrokerError, Bucket, Preconditions};
 use crate::limits::LIST_PAGE_MAX;
 
 /// Calls under `/storage/v1/b`, without objects.
@@ -48,6 +48,11 @@ pub(super) fn handle(shared: &Shared, call: &Call, path: &[&str]) -> Result<Repl
         ("GET", [bucket, "storageLayout"]) => {
             let bucket = broker.bucket(bucket, query.preconditions()?)?;
             Ok(Reply::json(&resource::storage_layout(bucket)))
+        }
+        ("GET", [bucket, kind @ ("managedFolders" | "folders" | "anywhereCaches")]) => {
+            // None can be made here, so none is all there are.
+            broker.bucket(bucket, Preconditions::default())?;
+            Ok(Reply::json(&json!({ "kind": format!("storage#{kind}") })))
         }
         ("GET", [bucket, "iam"]) => {
             Ok(Reply::json(&resource::policy(broker.policy(bucket)?, bucket)))

@@ -7,7 +7,7 @@ use super::reply::Reply;
 use super::request::Call;
 use super::{Shared, json as resource};
 use crate::broker::{
-    BrokerError, Destination, Glob, ListQuery, ListScope, ObjectView, Preconditions,
+    BrokerError, Destination, Glob, ListQuery, ListScope, ObjectSpec, ObjectView, Preconditions,
     RewriteProgress, Selector, Source, Target,
 };
 
@@ -156,8 +156,9 @@ fn compose(shared: &Shared, call: &Call, bucket: &str, name: &str) -> Result<Rep
     };
     let sources = fields.list("sourceObjects")?.iter().map(source);
     let sources: Vec<Source> = sources.collect::<Result<_, BrokerError>>()?;
-    let mut spec = resource::spec_from(fields.get("destination").unwrap_or(&Value::Null))?;
-    name.clone_into(&mut spec.name);
+    // Clients send the first source's resource along, checksums and all: only what is said counts.
+    let said = resource::attributes_from(fields.get("destination").unwrap_or(&Value::Null))?;
+    let spec = ObjectSpec { name: name.to_owned(), attributes: said, ..ObjectSpec::default() };
     let deletes_sources = fields.flag("deleteSourceObjects")?.unwrap_or(false);
     let conditions = call.query.preconditions()?;
     let mut broker = shared.broker(call.now);

@@ -206,7 +206,7 @@ fn settings_from(value: &Value) -> Result<BucketSettings, BrokerError> {
         ..BucketSettings::default()
     };
     if let Some(class) = fields.text("storageClass")? {
-        settings.storage_class = class;
+        settings.storage_class = class.to_uppercase();
     }
     if let Some(versioning) = fields.inner("Bucket.versioning", "versioning")? {
         settings.versioning = versioning.flag("enabled")?;

@@ -167,7 +167,10 @@ pub(in crate::wire) fn attributes_from(value: &Value) -> Result<Attributes, Brok
         temporary_hold: fields.flag("temporaryHold")?.unwrap_or(false),
         event_based_hold: fields.flag("eventBasedHold")?,
         retention,
-        storage_class: fields.text("storageClass")?.filter(|class| !class.is_empty()),
+        storage_class: fields
+            .text("storageClass")?
+            .filter(|class| !class.is_empty())
+            .map(|class| class.to_uppercase()),
     })
 }
 
