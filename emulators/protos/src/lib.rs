@@ -13,9 +13,10 @@ pub mod pubsub {
     include!(concat!(env!("OUT_DIR"), "/google.pubsub.v1.SchemaService.rs"));
 }
 
-/// `google.storage.v2`, with the IAM messages that it uses.
+/// `google.storage.v2`, with the messages of IAM, `google.rpc` and `google.type` that it uses.
 pub mod storage {
     pub use googleapis_tonic_google_storage_v2::google::iam::v1 as iam;
+    pub use googleapis_tonic_google_storage_v2::google::{rpc, r#type};
     pub use googleapis_tonic_google_storage_v2::google::storage::v2::*;
     include!(concat!(env!("OUT_DIR"), "/google.storage.v2.Storage.rs"));
 }
