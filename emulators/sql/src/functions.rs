@@ -20,6 +20,17 @@ mod arithmetic;
 mod array;
 mod bits;
 mod math;
+mod calendar_arguments;
+mod calendar_arithmetic;
+mod calendar_extract;
+mod calendar_format;
+mod calendar_operator;
+mod date;
+mod datetime;
+mod interval;
+mod range;
+mod time;
+mod timestamp;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -133,6 +144,17 @@ static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
         ];
         let lists: &[&'static [ScalarFunction]] =
             &[arithmetic::FUNCTIONS, array::FUNCTIONS, bits::FUNCTIONS, math::FUNCTIONS];
+            calendar_arithmetic::FUNCTIONS,
+            calendar_extract::FUNCTIONS,
+            calendar_format::FUNCTIONS,
+            calendar_operator::FUNCTIONS,
+            date::FUNCTIONS,
+            datetime::FUNCTIONS,
+            interval::FUNCTIONS,
+            range::FUNCTIONS,
+            time::FUNCTIONS,
+            timestamp::FUNCTIONS,
+        ];
         let mut by_name: HashMap<&'static str, Vec<&'static ScalarFunction>> = HashMap::new();
         for function in lists.iter().flat_map(|list| list.iter()) {
             by_name.entry(function.name).or_default().push(function);
