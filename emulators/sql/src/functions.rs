@@ -3,23 +3,9 @@
 //! overloads add up, in the order of the lists.
 
 mod arguments;
-mod encoding;
-mod format;
-mod hash;
-mod json_access;
-mod json_build;
-mod json_convert;
-mod net;
-mod pattern;
-mod position;
-mod search;
-mod string;
-mod unicode;
-mod utility;
 mod arithmetic;
 mod array;
 mod bits;
-mod math;
 mod calendar_arguments;
 mod calendar_arithmetic;
 mod calendar_extract;
@@ -27,10 +13,24 @@ mod calendar_format;
 mod calendar_operator;
 mod date;
 mod datetime;
+mod encoding;
+mod format;
+mod hash;
 mod interval;
+mod json_access;
+mod json_build;
+mod json_convert;
+mod math;
+mod net;
+mod pattern;
+mod position;
 mod range;
+mod search;
+mod string;
 mod time;
 mod timestamp;
+mod unicode;
+mod utility;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
@@ -141,9 +141,10 @@ static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
             string::FUNCTIONS,
             unicode::FUNCTIONS,
             utility::FUNCTIONS,
-        ];
-        let lists: &[&'static [ScalarFunction]] =
-            &[arithmetic::FUNCTIONS, array::FUNCTIONS, bits::FUNCTIONS, math::FUNCTIONS];
+            arithmetic::FUNCTIONS,
+            array::FUNCTIONS,
+            bits::FUNCTIONS,
+            math::FUNCTIONS,
             calendar_arithmetic::FUNCTIONS,
             calendar_extract::FUNCTIONS,
             calendar_format::FUNCTIONS,
