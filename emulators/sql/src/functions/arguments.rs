@@ -176,3 +176,23 @@ pub(super) mod testing {
         texts.iter().map(|text| Value::from(*text)).collect()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::functions::SCALAR;
+
+    #[test]
+    fn signatures_are_well_formed_and_unique() {
+        for (name, functions) in SCALAR.iter() {
+            let mut seen = Vec::new();
+            for signature in functions.iter().flat_map(|function| function.signatures) {
+                let halves = signature.split_once(") -> ");
+                let (arguments, result) = halves.expect("arguments and a result");
+                assert!(arguments.starts_with('('), "{name}{signature}");
+                assert!(result.chars().all(|letter| !letter.is_whitespace()), "{name}{signature}");
+                assert!(!seen.contains(&signature), "{name}{signature} stands twice");
+                seen.push(signature);
+            }
+        }
+    }
+}

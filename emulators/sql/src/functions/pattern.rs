@@ -92,7 +92,7 @@ fn with_pattern<T>(
     let key = format!("{mark}{pattern}");
     let mut patterns = session.patterns.borrow_mut();
     if !patterns.contains_key(&key) {
-        let translated = re2::translate(&pattern, encoding)?;
+        let translated = re2::translate(&pattern, encoding).map_err(re2::Refusal::into_error)?;
         let regex = Regex::new(&translated).map_err(|error| match error {
             regex::Error::CompiledTooBig(_) => SqlError::evaluation(
                 "Cannot parse regular expression: pattern too large - compile failed",

@@ -21,16 +21,17 @@ pub(super) enum Refusal {
     Unsupported(&'static str),
 }
 
-impl From<Refusal> for SqlError {
-    fn from(refusal: Refusal) -> Self {
+impl Refusal {
+    /// The error that BigQuery makes of it.
+    pub(super) fn into_error(self) -> SqlError {
         const PREFIX: &str = "Cannot parse regular expression: ";
-        match refusal {
-            Refusal::Syntax(kind, part) if part.is_empty() => {
-                Self::evaluation(format!("{PREFIX}{kind}"))
+        match self {
+            Self::Syntax(kind, part) if part.is_empty() => {
+                SqlError::evaluation(format!("{PREFIX}{kind}"))
             }
-            Refusal::Syntax(kind, part) => Self::evaluation(format!("{PREFIX}{kind}: {part}")),
-            Refusal::Unsupported(what) => {
-                Self::not_implemented(format_args!("{what} in a regular expression"))
+            Self::Syntax(kind, part) => SqlError::evaluation(format!("{PREFIX}{kind}: {part}")),
+            Self::Unsupported(what) => {
+                SqlError::not_implemented(format_args!("{what} in a regular expression"))
             }
         }
     }
@@ -351,7 +352,7 @@ mod tests {
 
     fn check_refused(pattern: &str, expected: &str) {
         let refusal = translate(pattern, Encoding::Utf8).expect_err(pattern);
-        let message = SqlError::from(refusal).message;
+        let message = refusal.into_error().message;
         let words = message.strip_prefix("Cannot parse regular expression: ").unwrap_or(&message);
         assert_eq!(words, expected, "{pattern}");
     }
