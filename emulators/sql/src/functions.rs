@@ -159,27 +159,8 @@ static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
             timestamp::FUNCTIONS,
             unicode::FUNCTIONS,
             utility::FUNCTIONS,
-            arithmetic::FUNCTIONS,
-            array::FUNCTIONS,
-            bits::FUNCTIONS,
-            math::FUNCTIONS,
-            calendar_arithmetic::FUNCTIONS,
-            calendar_extract::FUNCTIONS,
-            calendar_format::FUNCTIONS,
-            calendar_operator::FUNCTIONS,
-            date::FUNCTIONS,
-            datetime::FUNCTIONS,
-            interval::FUNCTIONS,
-            range::FUNCTIONS,
-            time::FUNCTIONS,
-            timestamp::FUNCTIONS,
         ];
         by_name(lists, |function| function.name)
-        let mut by_name: HashMap<&'static str, Vec<&'static ScalarFunction>> = HashMap::new();
-        for function in lists.iter().flat_map(|list| list.iter()) {
-            by_name.entry(function.name).or_default().push(function);
-        }
-        by_name
     });
 
 static AGGREGATE: LazyLock<HashMap<&'static str, Vec<&'static AggregateFunction>>> =
