@@ -18,7 +18,10 @@ use crate::table::{Decorator, TableId};
 
 pub(crate) use cache::QueryCache;
 pub(crate) use parameters::given_back;
-pub(crate) use query::{QueryResult, dml_json, view_schema};
+pub(crate) use query::{
+    DmlCounts, ExportCounts, QueryRequest, QueryResult, ScriptOutcome, StatementOutcome, dml_json,
+    view_schema,
+};
 pub(crate) use sessions::Sessions;
 pub(crate) use store::{Job, JobKey, Jobs, State, Task};
 

@@ -19,10 +19,10 @@ pub(crate) use query::{
 };
 pub(crate) use statement::{
     AlterAction, AlterColumnAction, AlterTarget, ColumnDefinition, ConditionalBlock,
-    CreateFunction, CreateProcedure, CreateRowAccessPolicy, CreateSchema, CreateTable, CreateView, DefaultValue,
-    DropKind, ExportData, FunctionBody, FunctionParameter, IfExists, Insert, InsertSource,
-    LoadData, Merge, MergeAction, MergeMatch, MergeWhen, OptionItem, ParameterMode, PartitionBy,
-    Script, Statement, StatementKind, TableConstraint, Update, UpdateItem,
+    CreateFunction, CreateProcedure, CreateRowAccessPolicy, CreateSchema, CreateTable, CreateView,
+    DefaultValue, DropKind, ExportData, FunctionBody, FunctionParameter, IfExists, Insert,
+    InsertSource, LoadData, Merge, MergeAction, MergeMatch, MergeWhen, OptionItem, ParameterMode,
+    PartitionBy, Script, Statement, StatementKind, TableConstraint, Update, UpdateItem,
 };
 
 use crate::error::Offset;

@@ -427,8 +427,13 @@ pub trait Database: Catalog {
     ///
     /// # Errors
     /// Not found, not empty.
-    fn drop_schema(&mut self, project: &str, dataset: &str, exists: Exists, cascade: bool)
-    -> Result<bool>;
+    fn drop_schema(
+        &mut self,
+        project: &str,
+        dataset: &str,
+        exists: Exists,
+        cascade: bool,
+    ) -> Result<bool>;
 
     /// Changes the options of a dataset.
     ///
@@ -452,7 +457,12 @@ pub trait Database: Catalog {
     ///
     /// # Errors
     /// Not found, or the change is not allowed.
-    fn alter_table(&mut self, name: &TableName, exists: Exists, actions: Vec<AlterSpec>) -> Result<()>;
+    fn alter_table(
+        &mut self,
+        name: &TableName,
+        exists: Exists,
+        actions: Vec<AlterSpec>,
+    ) -> Result<()>;
 
     /// Creates a routine; its path is full. False when it was there and that is fine.
     ///

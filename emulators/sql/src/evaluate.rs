@@ -82,7 +82,11 @@ pub(crate) struct Evaluator<'p> {
 }
 
 impl<'p> Evaluator<'p> {
-    pub(crate) fn new(session: &'p Session, catalog: &'p dyn Catalog, common_tables: usize) -> Self {
+    pub(crate) fn new(
+        session: &'p Session,
+        catalog: &'p dyn Catalog,
+        common_tables: usize,
+    ) -> Self {
         Self {
             session,
             catalog,
@@ -99,7 +103,12 @@ impl<'p> Evaluator<'p> {
     }
 
     /// The rows of a plan, kept.
-    pub(crate) fn collect(&self, plan: &'p Plan, registers: &mut Registers, ids: &[ColumnId]) -> Result<Vec<Row>> {
+    pub(crate) fn collect(
+        &self,
+        plan: &'p Plan,
+        registers: &mut Registers,
+        ids: &[ColumnId],
+    ) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
         let _flow = self.run(plan, registers, &mut |registers| {
             rows.push(registers.keep(ids));

@@ -28,16 +28,17 @@ mod window;
 
 pub use analyzer::TypedValue;
 pub use catalog::{
-    AlterSpec, Catalog, ColumnSpec, ConstraintSpec, ControlFlow, Database, DropTarget, Exists, ExportSpec,
-    LoadSpec, Partitioning, Routine, RoutineKind, RoutineParameter, RowAccessPolicySpec, RowChange, RowSink,
-    TableColumn, TableDescription, TableKind, TableName, TableSource, TableSpec, ViewSpec,
+    AlterSpec, Catalog, ColumnSpec, ConstraintSpec, ControlFlow, Database, DropTarget, Exists,
+    ExportSpec, LoadSpec, Partitioning, Routine, RoutineKind, RoutineParameter,
+    RowAccessPolicySpec, RowChange, RowSink, TableColumn, TableDescription, TableKind, TableName,
+    TableSource, TableSpec, ViewSpec,
 };
 pub use error::{Offset, Reason, Result, SqlError, line_and_column};
 pub use geography::Geography;
 pub use resolved::Bound;
 pub use script::{
-    DdlTarget, Description, DmlCounts, Parameters, ResultColumn, ResultSet, ScriptOutcome, ScriptState,
-    StatementResult, describe, execute,
+    DdlTarget, Description, DmlCounts, Parameters, ResultColumn, ResultSet, ScriptOutcome,
+    ScriptState, StatementResult, describe, execute,
 };
 pub use session::Session;
 pub use sql_type::{StructField, Type};

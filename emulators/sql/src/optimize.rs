@@ -66,7 +66,8 @@ fn push(plan: Plan, mut conditions: Vec<Expr>) -> Plan {
             let made: HashSet<ColumnId> = computed.iter().map(|(id, _)| *id).collect();
             let (below, above) = conditions.into_iter().partition(|condition| {
                 let columns = columns_of(condition);
-                columns.iter().all(|id| !made.contains(id)) && columns.iter().any(|id| known.contains(id))
+                columns.iter().all(|id| !made.contains(id))
+                    && columns.iter().any(|id| known.contains(id))
             });
             filtered(Plan::Project { input: Box::new(push(*input, below)), computed }, above)
         }
@@ -139,7 +140,9 @@ fn push_inner(join: Join, mut conditions: Vec<Expr>) -> Plan {
     for condition in conditions {
         let read: Vec<ColumnId> =
             columns_of(&condition).into_iter().filter(|id| everything.contains(id)).collect();
-        let home = columns.iter().position(|leaf| !read.is_empty() && read.iter().all(|id| leaf.contains(id)));
+        let home = columns
+            .iter()
+            .position(|leaf| !read.is_empty() && read.iter().all(|id| leaf.contains(id)));
         match home {
             Some(home) => own[home].push(condition),
             None => shared.push(condition),
@@ -207,7 +210,8 @@ fn push_outer(join: Join, conditions: Vec<Expr>) -> Plan {
     let right_columns: HashSet<ColumnId> = right.outputs().into_iter().collect();
     let both: HashSet<ColumnId> = left_columns.union(&right_columns).copied().collect();
     let within = |condition: &Expr, side: &HashSet<ColumnId>| {
-        let read: Vec<ColumnId> = columns_of(condition).into_iter().filter(|id| both.contains(id)).collect();
+        let read: Vec<ColumnId> =
+            columns_of(condition).into_iter().filter(|id| both.contains(id)).collect();
         !read.is_empty() && read.iter().all(|id| side.contains(id))
     };
     // Conditions above pass to the side that keeps all its rows; those of the join to the other one.
@@ -269,7 +273,9 @@ fn key_sides(
     right: &HashSet<ColumnId>,
     everything: &HashSet<ColumnId>,
 ) -> Option<(Expr, Expr)> {
-    let ExprKind::Compare { operator: Comparison::Equal, left: first, right: second } = &condition.kind else {
+    let ExprKind::Compare { operator: Comparison::Equal, left: first, right: second } =
+        &condition.kind
+    else {
         return None;
     };
     // Arrays and structs with NULLs inside have an equality that no hash gives.
@@ -277,7 +283,8 @@ fn key_sides(
         return None;
     }
     let within = |expr: &Expr, side: &HashSet<ColumnId>| {
-        let read: Vec<ColumnId> = columns_of(expr).into_iter().filter(|id| everything.contains(id)).collect();
+        let read: Vec<ColumnId> =
+            columns_of(expr).into_iter().filter(|id| everything.contains(id)).collect();
         !read.is_empty() && read.iter().all(|id| side.contains(id))
     };
     if within(first, left) && within(second, right) {
@@ -348,7 +355,9 @@ fn bounds(scan: &Scan, conditions: &[Expr]) -> Vec<Bound> {
         let ExprKind::Compare { operator, left, right } = &condition.kind else { continue };
         let (column, value, operator) = match (&left.kind, &right.kind) {
             (ExprKind::Column(id), ExprKind::Literal { value, .. }) => (*id, value, *operator),
-            (ExprKind::Literal { value, .. }, ExprKind::Column(id)) => (*id, value, mirrored(*operator)),
+            (ExprKind::Literal { value, .. }, ExprKind::Column(id)) => {
+                (*id, value, mirrored(*operator))
+            }
             _ => continue,
         };
         let Some((column, _)) = scan.columns.iter().find(|(_, id)| *id == column) else { continue };
@@ -374,7 +383,11 @@ fn bounds(scan: &Scan, conditions: &[Expr]) -> Vec<Bound> {
     bounds
 }
 
-fn tighten(known: &mut Option<Value>, new: Option<&Value>, is_tighter: impl Fn(&Value, &Value) -> bool) {
+fn tighten(
+    known: &mut Option<Value>,
+    new: Option<&Value>,
+    is_tighter: impl Fn(&Value, &Value) -> bool,
+) {
     if let Some(new) = new
         && known.as_ref().is_none_or(|old| is_tighter(new, old))
     {
@@ -465,7 +478,10 @@ fn prune_one(plan: &mut Plan, read: &HashSet<ColumnId>) {
         Plan::Scan(scan) => scan.columns.retain(|(_, id)| read.contains(id)),
         Plan::Project { computed, .. } => computed.retain(|(id, _)| read.contains(id)),
         Plan::Unnest(unnest) => {
-            unnest.arrays.iter_mut().for_each(|array| array.fields.retain(|(_, id)| read.contains(id)));
+            unnest
+                .arrays
+                .iter_mut()
+                .for_each(|array| array.fields.retain(|(_, id)| read.contains(id)));
         }
         _ => {}
     }
@@ -498,7 +514,9 @@ fn children(plan: &mut Plan, visit: &mut dyn FnMut(&mut Plan)) {
         Plan::Unnest(unnest) => visit(&mut unnest.input),
         Plan::Aggregate(aggregate) => visit(&mut aggregate.input),
         Plan::Window(window) => visit(&mut window.input),
-        Plan::SetOperation(operation) => operation.inputs.iter_mut().for_each(|(input, _)| visit(input)),
+        Plan::SetOperation(operation) => {
+            operation.inputs.iter_mut().for_each(|(input, _)| visit(input))
+        }
         Plan::Sessionize(sessionize) => visit(&mut sessionize.input),
     }
 }
@@ -533,7 +551,8 @@ fn scans_of(plan: &mut Plan, visit: &mut dyn FnMut(&Scan, &[usize])) {
         Plan::Filter { input, predicate } if matches!(**input, Plan::Scan(_)) => {
             let Plan::Scan(scan) = &**input else { return };
             let read = columns_of(predicate);
-            let filtered = scan.columns.iter().filter(|(_, id)| read.contains(id)).map(|(index, _)| *index);
+            let filtered =
+                scan.columns.iter().filter(|(_, id)| read.contains(id)).map(|(index, _)| *index);
             visit(scan, &filtered.collect::<Vec<_>>());
         }
         Plan::Scan(scan) => visit(scan, &[]),

@@ -48,36 +48,92 @@ impl PartialEq for Expr {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ExprKind {
     /// A value; `coercible` when it was a literal or a parameter in the text, which coerces to more types.
-    Literal { value: Value, coercible: bool },
+    Literal {
+        value: Value,
+        coercible: bool,
+    },
     Column(ColumnId),
     /// `types` are those of the arguments.
-    Call { function: Function, args: Vec<Expr>, types: Arc<[Type]>, safe: bool },
+    Call {
+        function: Function,
+        args: Vec<Expr>,
+        types: Arc<[Type]>,
+        safe: bool,
+    },
     /// A function in another language.
-    Foreign { function: Arc<ForeignFunction>, args: Vec<Expr> },
-    Cast { operand: Box<Expr>, safe: bool, parameters: Vec<i64> },
+    Foreign {
+        function: Arc<ForeignFunction>,
+        args: Vec<Expr>,
+    },
+    Cast {
+        operand: Box<Expr>,
+        safe: bool,
+        parameters: Vec<i64>,
+    },
     /// `CAST(… FORMAT …)`
-    FormatCast { operand: Box<Expr>, safe: bool, format: Box<Expr>, zone: Option<Box<Expr>> },
-    Field { base: Box<Expr>, index: usize },
+    FormatCast {
+        operand: Box<Expr>,
+        safe: bool,
+        format: Box<Expr>,
+        zone: Option<Box<Expr>>,
+    },
+    Field {
+        base: Box<Expr>,
+        index: usize,
+    },
     Not(Box<Expr>),
     And(Vec<Expr>),
     Or(Vec<Expr>),
-    Compare { operator: Comparison, left: Box<Expr>, right: Box<Expr> },
-    IsDistinct { not: bool, left: Box<Expr>, right: Box<Expr> },
+    Compare {
+        operator: Comparison,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
+    IsDistinct {
+        not: bool,
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
     IsNull(Box<Expr>),
     /// `IS TRUE`, `IS FALSE`.
-    IsBool { operand: Box<Expr>, expected: bool },
-    In { operand: Box<Expr>, list: Vec<Expr> },
+    IsBool {
+        operand: Box<Expr>,
+        expected: bool,
+    },
+    In {
+        operand: Box<Expr>,
+        list: Vec<Expr>,
+    },
     /// `IN UNNEST(array)`
-    InArray { operand: Box<Expr>, array: Box<Expr> },
+    InArray {
+        operand: Box<Expr>,
+        array: Box<Expr>,
+    },
     /// `operand` is compared with the only column of the plan's rows.
-    InSubquery { operand: Box<Expr>, subquery: Subquery },
+    InSubquery {
+        operand: Box<Expr>,
+        subquery: Subquery,
+    },
     /// `LIKE ANY` and `LIKE ALL`; patterns from a list, an array or a subquery.
-    LikeMany { operand: Box<Expr>, patterns: Patterns, all: bool },
-    Case { branches: Vec<(Expr, Expr)>, otherwise: Box<Expr> },
+    LikeMany {
+        operand: Box<Expr>,
+        patterns: Patterns,
+        all: bool,
+    },
+    Case {
+        branches: Vec<(Expr, Expr)>,
+        otherwise: Box<Expr>,
+    },
     Coalesce(Vec<Expr>),
-    NullIf { left: Box<Expr>, right: Box<Expr> },
+    NullIf {
+        left: Box<Expr>,
+        right: Box<Expr>,
+    },
     /// `NULLIFERROR`, `IFERROR`, `ISERROR`: what to give instead.
-    IfError { operand: Box<Expr>, instead: Option<Box<Expr>> },
+    IfError {
+        operand: Box<Expr>,
+        instead: Option<Box<Expr>>,
+    },
     IsError(Box<Expr>),
     Struct(Vec<Expr>),
     Array(Vec<Expr>),
@@ -85,9 +141,18 @@ pub(crate) enum ExprKind {
     ArraySubquery(Subquery),
     Exists(Subquery),
     /// Values for columns, then the body: `WITH(…)` and calls of SQL functions.
-    Let { bindings: Vec<(ColumnId, Expr)>, body: Box<Expr> },
+    Let {
+        bindings: Vec<(ColumnId, Expr)>,
+        body: Box<Expr>,
+    },
     /// `ARRAY_FILTER`, `ARRAY_TRANSFORM` and their like: a body evaluated for each element.
-    ArrayLambda { kind: ArrayLambda, array: Box<Expr>, element: ColumnId, offset: Option<ColumnId>, body: Box<Expr> },
+    ArrayLambda {
+        kind: ArrayLambda,
+        array: Box<Expr>,
+        element: ColumnId,
+        offset: Option<ColumnId>,
+        body: Box<Expr>,
+    },
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -156,24 +221,56 @@ pub(crate) enum Plan {
     OneRow,
     Scan(Scan),
     /// Rows given as expressions.
-    Values { rows: Vec<Vec<Expr>>, columns: Vec<ColumnId> },
+    Values {
+        rows: Vec<Vec<Expr>>,
+        columns: Vec<ColumnId>,
+    },
     /// A common table, by its number; `columns` are this reference's ids for the table's columns.
-    CommonTable { number: usize, columns: Vec<ColumnId> },
+    CommonTable {
+        number: usize,
+        columns: Vec<ColumnId>,
+    },
     /// Defines common tables for `body`.
-    With { tables: Vec<CommonTable>, body: Box<Plan> },
-    Filter { input: Box<Plan>, predicate: Expr },
-    Project { input: Box<Plan>, computed: Vec<(ColumnId, Expr)> },
+    With {
+        tables: Vec<CommonTable>,
+        body: Box<Plan>,
+    },
+    Filter {
+        input: Box<Plan>,
+        predicate: Expr,
+    },
+    Project {
+        input: Box<Plan>,
+        computed: Vec<(ColumnId, Expr)>,
+    },
     Join(Box<Join>),
     Unnest(Box<Unnest>),
     Aggregate(Box<Aggregate>),
     Window(Box<Window>),
-    Sort { input: Box<Plan>, items: Vec<SortItem> },
-    Limit { input: Box<Plan>, limit: Option<Expr>, offset: Option<Expr> },
-    Distinct { input: Box<Plan>, columns: Vec<ColumnId> },
+    Sort {
+        input: Box<Plan>,
+        items: Vec<SortItem>,
+    },
+    Limit {
+        input: Box<Plan>,
+        limit: Option<Expr>,
+        offset: Option<Expr>,
+    },
+    Distinct {
+        input: Box<Plan>,
+        columns: Vec<ColumnId>,
+    },
     SetOperation(Box<SetOperation>),
-    Sample { input: Box<Plan>, percent: Expr },
+    Sample {
+        input: Box<Plan>,
+        percent: Expr,
+    },
     /// `|> ASSERT`
-    Assert { input: Box<Plan>, condition: Expr, payload: Vec<Expr> },
+    Assert {
+        input: Box<Plan>,
+        condition: Expr,
+        payload: Vec<Expr>,
+    },
     /// `RANGE_SESSIONIZE`
     Sessionize(Box<Sessionize>),
 }
@@ -281,8 +378,10 @@ pub(crate) enum AggregateKind {
 
 impl PartialEq for AggregateKind {
     fn eq(&self, other: &Self) -> bool {
-        let (Self::BuiltIn { function, signature }, Self::BuiltIn { function: other, signature: theirs }) =
-            (self, other);
+        let (
+            Self::BuiltIn { function, signature },
+            Self::BuiltIn { function: other, signature: theirs },
+        ) = (self, other);
         std::ptr::eq(*function, *other) && signature == theirs
     }
 }

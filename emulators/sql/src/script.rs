@@ -151,8 +151,16 @@ pub fn execute(
     state.bindings.named.clone_from(&parameters.named);
     state.bindings.positional.clone_from(&parameters.positional);
     let is_script = is_script(&script);
-    let mut runner =
-        Runner { text, session, state, database, temporary, results: Vec::new(), depth: 0, steps: 0 };
+    let mut runner = Runner {
+        text,
+        session,
+        state,
+        database,
+        temporary,
+        results: Vec::new(),
+        depth: 0,
+        steps: 0,
+    };
     let ended = runner.statements(&script.statements);
     let results = std::mem::take(&mut runner.results);
     ScriptOutcome { results, is_script, error: ended.err() }
@@ -189,8 +197,16 @@ pub fn describe(
     state.bindings.positional.clone_from(&parameters.positional);
     let is_script = is_script(&script);
     let temporary = (session.project.clone(), String::new());
-    let runner =
-        Runner { text, session, state, database, temporary, results: Vec::new(), depth: 0, steps: 0 };
+    let runner = Runner {
+        text,
+        session,
+        state,
+        database,
+        temporary,
+        results: Vec::new(),
+        depth: 0,
+        steps: 0,
+    };
     let Some(first) = script.statements.first() else {
         return Err(SqlError::at(0, "Syntax error: Unexpected end of script"));
     };
@@ -205,9 +221,7 @@ pub fn describe(
 /// Whether it is more than one statement that BigQuery runs as a job of its own. Declarations of temporary
 /// functions before one statement make no script.
 fn is_script(script: &Script) -> bool {
-    let is_function = |statement: &&Statement| {
-        matches!(&statement.kind, crate::ast::StatementKind::CreateFunction(function) if function.temporary)
-    };
+    let is_function = |statement: &&Statement| matches!(&statement.kind, crate::ast::StatementKind::CreateFunction(function) if function.temporary);
     let others = script.statements.iter().filter(|statement| !is_function(statement)).count();
     others > 1 || script.statements.iter().any(|statement| control::is_control(&statement.kind))
 }

@@ -11,8 +11,8 @@ pub(crate) mod text;
 use std::sync::Arc;
 
 pub use bignumeric::BigNumeric;
-pub use compare::{GroupKey, compare, equals};
 pub(crate) use compare::hash_group;
+pub use compare::{GroupKey, compare, equals};
 pub use interval::Interval;
 pub use numeric::Numeric;
 pub(crate) use text::{

@@ -13,12 +13,16 @@ use windtunnel_sql::{Numeric, Parameters, ResultSet, ScriptState, Session, Type,
 
 fn data() -> Option<String> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../..");
-    let folder = std::env::var_os("WINDTUNNEL_CONFORMANCE").map_or(root.join("shared/conformance"), PathBuf::from);
+    let folder = std::env::var_os("WINDTUNNEL_CONFORMANCE")
+        .map_or(root.join("shared/conformance"), PathBuf::from);
     let file = folder.join("bigquery/sql.jsonl");
     match std::fs::read_to_string(&file) {
         Ok(text) => Some(text),
         Err(error) => {
-            eprintln!("CONFORMANCE DATA MISSING: {}: {error}; set WINDTUNNEL_CONFORMANCE", file.display());
+            eprintln!(
+                "CONFORMANCE DATA MISSING: {}: {error}; set WINDTUNNEL_CONFORMANCE",
+                file.display()
+            );
             None
         }
     }
@@ -36,21 +40,41 @@ fn run(case: &Json) -> Result<(), String> {
     let temporary = ("your-bigquery-project".to_owned(), "_temporary".to_owned());
     if let Some(setup) = case["setup"].as_str() {
         let mut state = ScriptState::default();
-        let outcome = execute(&fill(setup), &Parameters::default(), &mut session, &mut state, &mut database, temporary.clone());
+        let outcome = execute(
+            &fill(setup),
+            &Parameters::default(),
+            &mut session,
+            &mut state,
+            &mut database,
+            temporary.clone(),
+        );
         if let Some(error) = outcome.error {
             return Err(format!("setup: {}", error.text(setup)));
         }
     }
     let query = fill(case["query"].as_str().unwrap_or_default());
     let mut state = ScriptState::default();
-    let outcome = execute(&query, &Parameters::default(), &mut session, &mut state, &mut database, temporary);
+    let outcome =
+        execute(&query, &Parameters::default(), &mut session, &mut state, &mut database, temporary);
     let expected = &case["expected"];
     if let Some(error) = expected.get("error").filter(|error| !error.is_null()) {
         let Some(found) = outcome.error else { return Err("no error".to_owned()) };
         let pattern = error["message_pattern"].as_str().unwrap_or_default();
         let text = found.text(&query);
-        let pattern = regex::Regex::new(&pattern.replace("\\ ", " ").replace("\\'", "'").replace("\\\"", "\"").replace("\\`", "`").replace("\\\n", "\n").replace("\\<", "<").replace("\\>", ">").replace("\\,", ",").replace("\\:", ":").replace("\\;", ";"))
-            .map_err(|error| error.to_string())?;
+        let pattern = regex::Regex::new(
+            &pattern
+                .replace("\\ ", " ")
+                .replace("\\'", "'")
+                .replace("\\\"", "\"")
+                .replace("\\`", "`")
+                .replace("\\\n", "\n")
+                .replace("\\<", "<")
+                .replace("\\>", ">")
+                .replace("\\,", ",")
+                .replace("\\:", ":")
+                .replace("\\;", ";"),
+        )
+        .map_err(|error| error.to_string())?;
         return match pattern.is_match(&text) {
             true => Ok(()),
             false => Err(format!("error: {text}\n   wanted {}", error["message_sample"])),
@@ -59,7 +83,8 @@ fn run(case: &Json) -> Result<(), String> {
     if let Some(error) = outcome.error {
         return Err(error.text(&query));
     }
-    let rows = outcome.results.into_iter().rev().find_map(|result| result.result).unwrap_or_default();
+    let rows =
+        outcome.results.into_iter().rev().find_map(|result| result.result).unwrap_or_default();
     compare_schema(&rows, &expected["schema"])?;
     compare_rows(&rows, &expected["rows"], &query)
 }
@@ -120,7 +145,11 @@ fn compare_rows(found: &ResultSet, expected: &Json, query: &str) -> Result<(), S
         return Err(format!("{} rows, wanted {}", found.rows.len(), expected.len()));
     }
     let matches = |row: &Vec<Value>, wanted: &Json| {
-        found.columns.iter().zip(row).all(|(column, value)| same(value, &column.column_type, &wanted[&column.name]))
+        found
+            .columns
+            .iter()
+            .zip(row)
+            .all(|(column, value)| same(value, &column.column_type, &wanted[&column.name]))
     };
     let mut left: Vec<&Json> = expected.iter().collect();
     for (index, row) in found.rows.iter().enumerate() {
@@ -140,7 +169,8 @@ fn same(value: &Value, value_type: &Type, wanted: &Json) -> bool {
     match (value, wanted) {
         (Value::Array(elements), Json::Array(wanted)) => {
             let element = value_type.element().expect("an array's type");
-            elements.len() == wanted.len() && elements.iter().zip(wanted).all(|(value, wanted)| same(value, element, wanted))
+            elements.len() == wanted.len()
+                && elements.iter().zip(wanted).all(|(value, wanted)| same(value, element, wanted))
         }
         (Value::Null, Json::Array(wanted)) => wanted.is_empty() && value_type.element().is_some(),
         (Value::Null, wanted) => wanted.is_null(),
@@ -166,9 +196,8 @@ fn same(value: &Value, value_type: &Type, wanted: &Json) -> bool {
                 same(value, &field.field_type, wanted.get(&name).unwrap_or(&Json::Null))
             })
         }
-        (Value::Json(value), Json::String(wanted)) => {
-            serde_json::from_str::<Json>(wanted).map_or_else(|_| **value == Json::from(wanted.as_str()), |wanted| **value == wanted)
-        }
+        (Value::Json(value), Json::String(wanted)) => serde_json::from_str::<Json>(wanted)
+            .map_or_else(|_| **value == Json::from(wanted.as_str()), |wanted| **value == wanted),
         (Value::Json(value), wanted) => **value == *wanted,
         (value, Json::String(wanted)) => text_of(value, value_type, wanted),
         (Value::Range(ends), Json::Object(wanted)) => {
@@ -185,12 +214,14 @@ fn text_of(value: &Value, value_type: &Type, wanted: &str) -> bool {
         Value::String(text) => **text == *wanted,
         Value::Bytes(bytes) => {
             use base64::Engine as _;
-            base64::engine::general_purpose::STANDARD.decode(wanted).is_ok_and(|wanted| wanted == **bytes)
+            base64::engine::general_purpose::STANDARD
+                .decode(wanted)
+                .is_ok_and(|wanted| wanted == **bytes)
         }
-        Value::Interval(interval) => interval_matches(wanted, interval.months, interval.days, interval.nanos),
-        Value::Numeric(number) => {
-            Numeric::parse(wanted).is_some_and(|wanted| wanted == *number)
+        Value::Interval(interval) => {
+            interval_matches(wanted, interval.months, interval.days, interval.nanos)
         }
+        Value::Numeric(number) => Numeric::parse(wanted).is_some_and(|wanted| wanted == *number),
         _ => {
             let mut database = Memory::default();
             let mut session = Session::new("p", 0, 0);
@@ -199,7 +230,14 @@ fn text_of(value: &Value, value_type: &Type, wanted: &str) -> bool {
                 Type::Geography => format!("SELECT ST_GEOGFROMTEXT('{wanted}')"),
                 other => format!("SELECT CAST('{wanted}' AS {other})"),
             };
-            let outcome = execute(&sql, &Parameters::default(), &mut session, &mut state, &mut database, ("p".into(), "d".into()));
+            let outcome = execute(
+                &sql,
+                &Parameters::default(),
+                &mut session,
+                &mut state,
+                &mut database,
+                ("p".into(), "d".into()),
+            );
             let result = outcome.results.into_iter().next().and_then(|result| result.result);
             result.is_some_and(|result| match (value, &result.rows[0][0]) {
                 (Value::Timestamp(value), Value::Timestamp(wanted))
@@ -234,10 +272,26 @@ fn interval_matches(wanted: &str, months: i64, days: i64, nanos: i128) -> bool {
 
 /// Cases that need more than the language.
 fn needs_a_server(case: &Json) -> bool {
-    let text = format!("{} {}", case["setup"].as_str().unwrap_or_default(), case["query"].as_str().unwrap_or_default());
+    let text = format!(
+        "{} {}",
+        case["setup"].as_str().unwrap_or_default(),
+        case["query"].as_str().unwrap_or_default()
+    );
     let is_set = |key: &str| case.get(key).is_some_and(|value| !value.is_null());
-    matches!(case["phase"].as_str(), Some("api_configuration" | "export_data" | "row_access" | "information_schema" | "versioning" | "partitioning_clustering"))
-        || is_set("setup_rest") || is_set("headers") || is_set("parameters") || is_set("job_config")
+    matches!(
+        case["phase"].as_str(),
+        Some(
+            "api_configuration"
+                | "export_data"
+                | "row_access"
+                | "information_schema"
+                | "versioning"
+                | "partitioning_clustering"
+        )
+    ) || is_set("setup_rest")
+        || is_set("headers")
+        || is_set("parameters")
+        || is_set("job_config")
         || text.contains("LANGUAGE js")
 }
 
@@ -247,9 +301,16 @@ fn the_recorded_cases_answer_as_recorded() {
     let only = std::env::var("CASE").ok();
     let (mut passed, mut total, mut failures) = (0, 0, Vec::new());
     for line in text.lines() {
-        let case: Json = serde_json::from_str(&line.replace(": Infinity", ": \"Infinity\"").replace(": -Infinity", ": \"-Infinity\"").replace(": NaN", ": \"NaN\"")).expect("a case is JSON");
+        let case: Json = serde_json::from_str(
+            &line
+                .replace(": Infinity", ": \"Infinity\"")
+                .replace(": -Infinity", ": \"-Infinity\"")
+                .replace(": NaN", ": \"NaN\""),
+        )
+        .expect("a case is JSON");
         let name = case["name"].as_str().unwrap_or_default().to_owned();
-        if needs_a_server(&case) || only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
+        if needs_a_server(&case) || only.as_ref().is_some_and(|only| !name.contains(only.as_str()))
+        {
             continue;
         }
         total += 1;

@@ -12,6 +12,7 @@ use super::parameters::{Parameter, parameters_of};
 use super::store::{Task, scrambled};
 use super::{Caller, Finished, JobError, disposition_of, table_of};
 use crate::catalog::{Catalog, CatalogError, Write};
+use crate::database::run_query;
 use crate::limits::BILLED_BYTES_MIN;
 use crate::schema::TableSchema;
 use crate::table::{Decorator, TableId};
@@ -69,6 +70,8 @@ pub(crate) struct StatementOutcome {
     /// The table that was made, changed or dropped, with `ddlOperationPerformed`.
     pub(crate) target: Option<(TableId, Option<String>)>,
     pub(crate) export: Option<ExportCounts>,
+    /// What DDL was about, with what was done.
+    pub(crate) ddl: Option<(String, windtunnel_sql::DdlTarget)>,
     /// The result depends on nothing but the text, its parameters and the tables.
     pub(crate) is_deterministic: bool,
 }
@@ -107,17 +110,6 @@ pub(crate) struct QueryResult {
     pub(crate) bytes_billed: u64,
     pub(crate) cache_hit: bool,
     pub(crate) session: Option<String>,
-}
-
-/// Runs a text against the catalog.
-///
-/// # Errors
-/// Always, until SQL is there.
-pub(crate) fn run_query(
-    _shared: &Shared,
-    _request: &QueryRequest,
-) -> Result<ScriptOutcome, JobError> {
-    Err(JobError::unimplemented("SQL"))
 }
 
 /// The columns of a view's query.

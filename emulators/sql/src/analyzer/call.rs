@@ -39,7 +39,8 @@ impl Analyzer<'_> {
             return self.unknown_function(call, &parts, safe, at);
         }
         if call.distinct {
-            let text = format!("{name} is not an aggregate function and cannot be called with DISTINCT");
+            let text =
+                format!("{name} is not an aggregate function and cannot be called with DISTINCT");
             return Err(SqlError::at(at, text));
         }
         let signatures = signatures_of(&name);
@@ -79,8 +80,7 @@ impl Analyzer<'_> {
         safe: bool,
         at: Offset,
     ) -> Result<Expr> {
-        let (number, fit) =
-            choose(spelling, signatures, &args).map_err(|error| error.or_at(at))?;
+        let (number, fit) = choose(spelling, signatures, &args).map_err(|error| error.or_at(at))?;
         let args = args
             .into_iter()
             .zip(&fit.targets)
@@ -100,7 +100,13 @@ impl Analyzer<'_> {
         unreachable!("the number came from these signatures")
     }
 
-    fn special_form(&mut self, name: &str, call: &Call, safe: bool, at: Offset) -> Result<Option<Expr>> {
+    fn special_form(
+        &mut self,
+        name: &str,
+        call: &Call,
+        safe: bool,
+        at: Offset,
+    ) -> Result<Option<Expr>> {
         let args: Vec<&ast::Expr> = call.args.iter().map(|arg| &arg.value).collect();
         Ok(Some(match (name, &args[..]) {
             ("IF", [condition, then, otherwise]) => {
@@ -118,7 +124,8 @@ impl Analyzer<'_> {
                 Expr { kind: ExprKind::Coalesce(values), expr_type, at }
             }
             ("ZEROIFNULL", [value]) => {
-                let values = vec![self.resolve(value)?, Expr::literal(Value::Int64(0), Type::Int64, at)];
+                let values =
+                    vec![self.resolve(value)?, Expr::literal(Value::Int64(0), Type::Int64, at)];
                 let (values, expr_type) = self.unify(values, "function ZEROIFNULL", at)?;
                 Expr { kind: ExprKind::Coalesce(values), expr_type, at }
             }
@@ -163,9 +170,17 @@ impl Analyzer<'_> {
     }
 
     /// `ARRAY_FILTER(array, e -> …)` and its like.
-    fn lambda_form(&mut self, name: &str, call: &Call, safe: bool, at: Offset) -> Result<Option<Expr>> {
+    fn lambda_form(
+        &mut self,
+        name: &str,
+        call: &Call,
+        safe: bool,
+        at: Offset,
+    ) -> Result<Option<Expr>> {
         let [array, lambda, ..] = &call.args[..] else { return Ok(None) };
-        let ast::ExprKind::Lambda { parameters, body } = &lambda.value.kind else { return Ok(None) };
+        let ast::ExprKind::Lambda { parameters, body } = &lambda.value.kind else {
+            return Ok(None);
+        };
         let kind = match name {
             "ARRAY_FILTER" => ArrayLambda::Filter,
             "ARRAY_TRANSFORM" => ArrayLambda::Transform,
@@ -209,7 +224,11 @@ impl Analyzer<'_> {
             ArrayLambda::OffsetsAll => Type::array_of(Type::Int64),
         };
         let (array, body) = (Box::new(array), Box::new(body));
-        let lambda = Expr { kind: ExprKind::ArrayLambda { kind, array, element, offset, body }, expr_type, at };
+        let lambda = Expr {
+            kind: ExprKind::ArrayLambda { kind, array, element, offset, body },
+            expr_type,
+            at,
+        };
         if !safe {
             return Ok(Some(lambda));
         }
@@ -222,7 +241,13 @@ impl Analyzer<'_> {
         exprs.iter().map(|expr| self.resolve(expr)).collect()
     }
 
-    fn unknown_function(&mut self, call: &Call, parts: &[&str], safe: bool, at: Offset) -> Result<Expr> {
+    fn unknown_function(
+        &mut self,
+        call: &Call,
+        parts: &[&str],
+        safe: bool,
+        at: Offset,
+    ) -> Result<Expr> {
         if let Some(routine) = self.stored_routine(&call.name, safe)? {
             return self.routine_call(&routine, call, at);
         }

@@ -20,7 +20,10 @@ pub(crate) fn is_coercible(from: &Type, to: &Type) -> bool {
         | (Type::Date, Type::Datetime) => true,
         (Type::Struct(from), Type::Struct(to)) => {
             from.len() == to.len()
-                && from.iter().zip(to.iter()).all(|(from, to)| is_coercible(&from.field_type, &to.field_type))
+                && from
+                    .iter()
+                    .zip(to.iter())
+                    .all(|(from, to)| is_coercible(&from.field_type, &to.field_type))
         }
         (Type::Array(from), Type::Array(to)) => is_same_shape(from, to),
         _ => false,
@@ -32,7 +35,10 @@ fn is_same_shape(left: &Type, right: &Type) -> bool {
     match (left, right) {
         (Type::Struct(left), Type::Struct(right)) => {
             left.len() == right.len()
-                && left.iter().zip(right.iter()).all(|(left, right)| is_same_shape(&left.field_type, &right.field_type))
+                && left
+                    .iter()
+                    .zip(right.iter())
+                    .all(|(left, right)| is_same_shape(&left.field_type, &right.field_type))
         }
         (Type::Array(left), Type::Array(right)) => is_same_shape(left, right),
         _ => left == right,
@@ -44,8 +50,10 @@ fn is_literal_coercible(from: &Type, to: &Type) -> bool {
     is_coercible(from, to)
         || matches!(
             (from, to),
-            (Type::String, Type::Date | Type::Time | Type::Datetime | Type::Timestamp | Type::Interval)
-                | (Type::Float64, Type::Numeric | Type::BigNumeric)
+            (
+                Type::String,
+                Type::Date | Type::Time | Type::Datetime | Type::Timestamp | Type::Interval
+            ) | (Type::Float64, Type::Numeric | Type::BigNumeric)
         )
 }
 
@@ -103,7 +111,8 @@ pub(crate) fn coerce_to(session: &Session, expr: Expr, to: &Type) -> Result<Expr
     let at = expr.at;
     match (expr.kind, to) {
         (ExprKind::Literal { value, coercible }, _) => {
-            let value = literal_to(session, &value, &expr.expr_type, to).map_err(|error| error.or_at(at))?;
+            let value = literal_to(session, &value, &expr.expr_type, to)
+                .map_err(|error| error.or_at(at))?;
             Ok(Expr { kind: ExprKind::Literal { value, coercible }, expr_type: to.clone(), at })
         }
         (ExprKind::Array(elements), Type::Array(element)) => {
@@ -133,7 +142,12 @@ pub(crate) fn coerce_to(session: &Session, expr: Expr, to: &Type) -> Result<Expr
 ///
 /// # Errors
 /// In BigQuery's words, without a place.
-pub(crate) fn literal_to(session: &Session, value: &Value, from: &Type, to: &Type) -> Result<Value> {
+pub(crate) fn literal_to(
+    session: &Session,
+    value: &Value,
+    from: &Type,
+    to: &Type,
+) -> Result<Value> {
     cast(session, value, from, to).map_err(|_| {
         let text = match value {
             Value::String(text) => format!("\"{text}\""),
@@ -165,7 +179,9 @@ pub(super) fn common_type<'e>(exprs: impl IntoIterator<Item = &'e Expr>) -> Opti
         });
     }
     match common {
-        Some(common) => exprs.iter().all(|expr| distance(expr, &common).is_some()).then_some(common),
+        Some(common) => {
+            exprs.iter().all(|expr| distance(expr, &common).is_some()).then_some(common)
+        }
         None => exprs.first().map(|expr| expr.expr_type.clone()),
     }
 }

@@ -1,8 +1,8 @@
 //! What DML adds to queries: values that go into columns, and tables whose rows have numbers.
 
+use super::Analyzer;
 use super::coercion::{coerce_to, distance};
 use super::scope::Names;
-use super::Analyzer;
 use crate::ast::{self, FromItem, JoinCondition, JoinKind};
 use crate::catalog::{TableDescription, TableKind};
 use crate::error::{Offset, Result, SqlError};
@@ -42,7 +42,10 @@ impl Analyzer<'_> {
     /// An expression that goes into a column or a variable.
     pub(crate) fn assigned(&mut self, value: Expr, to: &Type, what: &str) -> Result<Expr> {
         if distance(&value, to).is_none() {
-            let text = format!("{what} has type {} which cannot be assigned to type {to}", value.expr_type);
+            let text = format!(
+                "{what} has type {} which cannot be assigned to type {to}",
+                value.expr_type
+            );
             return Err(SqlError::at(value.at, text));
         }
         coerce_to(self.session, value, to)
@@ -66,7 +69,11 @@ impl Analyzer<'_> {
     }
 
     /// A query whose columns go into a table's columns.
-    pub(crate) fn inserted_query(&mut self, query: &ast::Query, columns: &[(String, Type)]) -> Result<(Plan, Vec<ColumnId>)> {
+    pub(crate) fn inserted_query(
+        &mut self,
+        query: &ast::Query,
+        columns: &[(String, Type)],
+    ) -> Result<(Plan, Vec<ColumnId>)> {
         let relation = self.resolve_query(query)?;
         let mut found = relation.columns;
         if relation.is_value_table
@@ -84,7 +91,10 @@ impl Analyzer<'_> {
                     let base = Box::new(Expr::column(id, struct_type.clone(), query.at));
                     let column = self.named_column(&field.name, field.field_type.clone());
                     let kind = crate::resolved::ExprKind::Field { base, index };
-                    computed.push((column.id, Expr { kind, expr_type: field.field_type.clone(), at: query.at }));
+                    computed.push((
+                        column.id,
+                        Expr { kind, expr_type: field.field_type.clone(), at: query.at },
+                    ));
                     column
                 })
                 .collect();
@@ -102,7 +112,11 @@ impl Analyzer<'_> {
         at: Offset,
     ) -> Result<(Plan, Vec<ColumnId>)> {
         if found.len() != columns.len() {
-            let text = format!("Inserted row has wrong column count; Has {}, expected {}", found.len(), columns.len());
+            let text = format!(
+                "Inserted row has wrong column count; Has {}, expected {}",
+                found.len(),
+                columns.len()
+            );
             return Err(SqlError::at(at, text));
         }
         let mut computed = Vec::new();
@@ -136,15 +150,23 @@ impl Analyzer<'_> {
     }
 
     /// The table of an `UPDATE`, `DELETE` or `MERGE`, its rows numbered.
-    pub(crate) fn target(&mut self, path: &ast::Path, alias: Option<&ast::Ident>) -> Result<Target> {
+    pub(crate) fn target(
+        &mut self,
+        path: &ast::Path,
+        alias: Option<&ast::Ident>,
+    ) -> Result<Target> {
         let names = path.names();
         let name = self.named_table(&names, path.at)?;
         let description = self.catalog.table(&name, None)?;
         if description.kind != TableKind::Table {
-            let text = format!("DML over views is not supported: {}.{}.{}", name.project, name.dataset, name.table);
+            let text = format!(
+                "DML over views is not supported: {}.{}.{}",
+                name.project, name.dataset, name.table
+            );
             return Err(SqlError::at(path.at, text));
         }
-        let alias = alias.map_or(names.last().map(String::as_str).unwrap_or_default(), |alias| &alias.name);
+        let alias =
+            alias.map_or(names.last().map(String::as_str).unwrap_or_default(), |alias| &alias.name);
         let (mut plan, names) = self.scan_plan(&description, alias, None)?;
         let row_number = self.new_column();
         number_rows(&mut plan, row_number);
@@ -155,18 +177,27 @@ impl Analyzer<'_> {
     /// Joins the rows of an `UPDATE`'s `FROM` to its target.
     pub(crate) fn target_from(&mut self, target: Target, from: &FromItem) -> Result<Target> {
         let Target { description, plan, names, row_number, columns } = target;
-        let (plan, names) = self.join_right(JoinKind::Inner, plan, names, from, &JoinCondition::None, from.at)?;
+        let (plan, names) =
+            self.join_right(JoinKind::Inner, plan, names, from, &JoinCondition::None, from.at)?;
         Ok(Target { description, plan, names, row_number, columns })
     }
 
     /// A condition over a target's rows.
     pub(crate) fn target_condition(&mut self, target: &Target, filter: &ast::Expr) -> Result<Expr> {
         let names = target.names.clone();
-        self.with_names(names, |this| this.in_clause("WHERE clause", |this| this.condition(filter, "WHERE clause")))
+        self.with_names(names, |this| {
+            this.in_clause("WHERE clause", |this| this.condition(filter, "WHERE clause"))
+        })
     }
 
     /// A value for a column of a target, over the target's rows.
-    pub(crate) fn target_value(&mut self, target: &Target, value: &ast::Expr, column: &str, to: &Type) -> Result<Expr> {
+    pub(crate) fn target_value(
+        &mut self,
+        target: &Target,
+        value: &ast::Expr,
+        column: &str,
+        to: &Type,
+    ) -> Result<Expr> {
         let names = target.names.clone();
         self.with_names(names, |this| {
             let value = this.resolve(value)?;
@@ -175,11 +206,17 @@ impl Analyzer<'_> {
     }
 
     /// Target and source of a merge, joined so that each row of both is there.
-    pub(crate) fn merge_input(&mut self, target: &Target, source: &FromItem, on: &ast::Expr) -> Result<MergeInput> {
+    pub(crate) fn merge_input(
+        &mut self,
+        target: &Target,
+        source: &FromItem,
+        on: &ast::Expr,
+    ) -> Result<MergeInput> {
         let (source_plan, source) = self.resolve_from(source)?;
         let marker = self.new_column();
         let is_there = Expr::literal(Value::Bool(true), Type::Bool, on.at);
-        let source_plan = Plan::Project { input: Box::new(source_plan), computed: vec![(marker, is_there)] };
+        let source_plan =
+            Plan::Project { input: Box::new(source_plan), computed: vec![(marker, is_there)] };
         let mut both = target.names.clone();
         both.variables.extend(source.variables.iter().cloned());
         both.merged.extend(source.merged.iter().cloned());
@@ -198,11 +235,23 @@ impl Analyzer<'_> {
     }
 
     /// A condition or value of a merge's clause.
-    pub(crate) fn merge_condition(&mut self, input: &MergeInput, side: MergeSide, condition: &ast::Expr) -> Result<Expr> {
+    pub(crate) fn merge_condition(
+        &mut self,
+        input: &MergeInput,
+        side: MergeSide,
+        condition: &ast::Expr,
+    ) -> Result<Expr> {
         self.with_names(input.names(side), |this| this.condition(condition, "MERGE condition"))
     }
 
-    pub(crate) fn merge_value(&mut self, input: &MergeInput, side: MergeSide, value: &ast::Expr, column: &str, to: &Type) -> Result<Expr> {
+    pub(crate) fn merge_value(
+        &mut self,
+        input: &MergeInput,
+        side: MergeSide,
+        value: &ast::Expr,
+        column: &str,
+        to: &Type,
+    ) -> Result<Expr> {
         self.with_names(input.names(side), |this| {
             let value = this.resolve(value)?;
             this.into_column(value, column, to)

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use super::coercion::{coerce_to, common_type, distance};
 use super::signature::Spelling;
 use super::{Analyzer, literal_to};
-use crate::ast::{self, BinaryOperator, InSource, IsWhat, LikeQuantifier, LiteralKind, SubqueryKind};
+use crate::ast::{
+    self, BinaryOperator, InSource, IsWhat, LikeQuantifier, LiteralKind, SubqueryKind,
+};
 use crate::error::{Offset, Result, SqlError};
 use crate::resolved::{Comparison, Expr, ExprKind, Patterns, Subquery};
 use crate::sql_type::{StructField, Type};
@@ -25,9 +27,7 @@ impl Analyzer<'_> {
                 })?;
                 Ok(Expr::literal(Value::Float64(value), Type::Float64, at))
             }
-            ast::ExprKind::String(text) => {
-                Ok(Expr::literal(Value::string(text), Type::String, at))
-            }
+            ast::ExprKind::String(text) => Ok(Expr::literal(Value::string(text), Type::String, at)),
             ast::ExprKind::Bytes(bytes) => Ok(Expr::literal(Value::bytes(bytes), Type::Bytes, at)),
             ast::ExprKind::Literal { kind, text } => self.typed_literal(*kind, text, at),
             ast::ExprKind::RangeLiteral { element, text } => {
@@ -92,7 +92,8 @@ impl Analyzer<'_> {
             ast::ExprKind::Tuple(values) => {
                 let values =
                     values.iter().map(|value| self.resolve(value)).collect::<Result<Vec<_>>>()?;
-                let fields = values.iter().map(|value| StructField::new("", value.expr_type.clone()));
+                let fields =
+                    values.iter().map(|value| StructField::new("", value.expr_type.clone()));
                 let expr_type = Type::struct_of(fields);
                 Ok(Expr { kind: ExprKind::Struct(values), expr_type, at })
             }
@@ -103,9 +104,7 @@ impl Analyzer<'_> {
                 Err(SqlError::at(at, "Lambda is not supported outside of an argument"))
             }
             ast::ExprKind::Star => Err(SqlError::at(at, "Argument * can only be used in COUNT(*)")),
-            ast::ExprKind::Default => {
-                Err(SqlError::at(at, "Unexpected keyword DEFAULT"))
-            }
+            ast::ExprKind::Default => Err(SqlError::at(at, "Unexpected keyword DEFAULT")),
         }
     }
 
@@ -113,7 +112,8 @@ impl Analyzer<'_> {
     pub(super) fn condition(&mut self, expr: &ast::Expr, clause: &str) -> Result<Expr> {
         let resolved = self.resolve(expr)?;
         if distance(&resolved, &Type::Bool).is_none() {
-            let text = format!("{clause} should return type BOOL, but returns {}", resolved.expr_type);
+            let text =
+                format!("{clause} should return type BOOL, but returns {}", resolved.expr_type);
             return Err(SqlError::at(resolved.at, text));
         }
         coerce_to(self.session, resolved, &Type::Bool)
@@ -127,7 +127,8 @@ impl Analyzer<'_> {
 
     pub(super) fn coerce(&self, expr: Expr, to: &Type, what: &str) -> Result<Expr> {
         if distance(&expr, to).is_none() {
-            let text = format!("{what} has type {} which cannot be coerced to type {to}", expr.expr_type);
+            let text =
+                format!("{what} has type {} which cannot be coerced to type {to}", expr.expr_type);
             return Err(SqlError::at(expr.at, text));
         }
         coerce_to(self.session, expr, to)
@@ -142,8 +143,10 @@ impl Analyzer<'_> {
             LiteralKind::Numeric => Type::Numeric,
             LiteralKind::BigNumeric => Type::BigNumeric,
             LiteralKind::Json => {
-                let value = crate::json::parse(text, crate::json::WideNumbers::Exact)
-                    .map_err(|error| SqlError::at(at, format!("Invalid JSON literal: {}", error.message)))?;
+                let value =
+                    crate::json::parse(text, crate::json::WideNumbers::Exact).map_err(|error| {
+                        SqlError::at(at, format!("Invalid JSON literal: {}", error.message))
+                    })?;
                 let kind = ExprKind::Literal { value: Value::json(value), coercible: false };
                 return Ok(Expr { kind, expr_type: Type::Json, at });
             }
@@ -165,14 +168,14 @@ impl Analyzer<'_> {
         to: Option<&str>,
         at: Offset,
     ) -> Result<Expr> {
-        let mut args = vec![self.resolve(value)?, Expr::literal(Value::string(from), Type::String, at)];
+        let mut args =
+            vec![self.resolve(value)?, Expr::literal(Value::string(from), Type::String, at)];
         args.extend(to.map(|to| Expr::literal(Value::string(to), Type::String, at)));
         self.builtin("$interval", &Spelling::Function("INTERVAL"), args, at)
     }
 
     fn named_parameter(&mut self, name: &str, at: Offset) -> Result<Expr> {
-        let known =
-            self.bindings.named.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        let known = self.bindings.named.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         let Some((_, parameter)) = known else {
             return Err(SqlError::at(at, format!("Query parameter '{name}' not found")));
         };
@@ -190,8 +193,7 @@ impl Analyzer<'_> {
     }
 
     fn system_variable(&mut self, name: &str, at: Offset) -> Result<Expr> {
-        let known =
-            self.bindings.system.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        let known = self.bindings.system.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
         let Some((_, variable)) = known else {
             return Err(SqlError::at(at, format!("Unrecognized name: @@{name}")));
         };
@@ -204,9 +206,8 @@ impl Analyzer<'_> {
         let (mode, index) = match &index.kind {
             ast::ExprKind::Call(call) if call.args.len() == 1 && call.name.parts.len() == 1 => {
                 match call.name.parts[0].name.to_ascii_uppercase().as_str() {
-                    mode @ ("OFFSET" | "ORDINAL" | "SAFE_OFFSET" | "SAFE_ORDINAL" | "KEY" | "SAFE_KEY") => {
-                        (mode.to_owned(), &call.args[0].value)
-                    }
+                    mode @ ("OFFSET" | "ORDINAL" | "SAFE_OFFSET" | "SAFE_ORDINAL" | "KEY"
+                    | "SAFE_KEY") => (mode.to_owned(), &call.args[0].value),
                     _ => ("OFFSET".to_owned(), index),
                 }
             }
@@ -216,7 +217,9 @@ impl Analyzer<'_> {
         if base.expr_type == Type::Json {
             return self.json_subscript(base, index);
         }
-        if let (Type::Struct(fields), Some(Value::Int64(position))) = (&base.expr_type, index.as_literal()) {
+        if let (Type::Struct(fields), Some(Value::Int64(position))) =
+            (&base.expr_type, index.as_literal())
+        {
             let place = if mode == "ORDINAL" { position - 1 } else { *position };
             let place = usize::try_from(place).ok().filter(|place| *place < fields.len());
             let Some(place) = place else {
@@ -231,7 +234,15 @@ impl Analyzer<'_> {
             "ORDINAL" => "$array_at_ordinal",
             "SAFE_OFFSET" => "$safe_array_at_offset",
             "SAFE_ORDINAL" => "$safe_array_at_ordinal",
-            _ => return Err(SqlError::at(at, format!("Subscript access using [{mode}()] is not supported on values of type {}", base.expr_type))),
+            _ => {
+                return Err(SqlError::at(
+                    at,
+                    format!(
+                        "Subscript access using [{mode}()] is not supported on values of type {}",
+                        base.expr_type
+                    ),
+                ));
+            }
         };
         if base.expr_type.element().is_none() {
             let text = format!(
@@ -249,7 +260,12 @@ impl Analyzer<'_> {
         self.builtin(name, &Spelling::Operator("[]"), vec![base, index], at)
     }
 
-    fn unary(&mut self, operator: ast::UnaryOperator, operand: &ast::Expr, at: Offset) -> Result<Expr> {
+    fn unary(
+        &mut self,
+        operator: ast::UnaryOperator,
+        operand: &ast::Expr,
+        at: Offset,
+    ) -> Result<Expr> {
         if operator == ast::UnaryOperator::Not {
             let operand = self.condition(operand, "Operand of NOT")?;
             return Ok(Expr { kind: ExprKind::Not(Box::new(operand)), expr_type: Type::Bool, at });
@@ -328,7 +344,9 @@ impl Analyzer<'_> {
         let mut pending = vec![right, left];
         while let Some(side) = pending.pop() {
             match &side.kind {
-                ast::ExprKind::Binary { operator: inner, left, right, .. } if *inner == operator => {
+                ast::ExprKind::Binary { operator: inner, left, right, .. }
+                    if *inner == operator =>
+                {
                     pending.push(right);
                     pending.push(left);
                 }
@@ -371,16 +389,26 @@ impl Analyzer<'_> {
         let (left, right) = self.alike(left, right, sign)?;
         let is_order = !matches!(operator, Comparison::Equal | Comparison::NotEqual);
         if is_order && !left.expr_type.is_orderable() {
-            let text =
-                format!("{} is not defined for arguments of type {}", order_name(operator), left.expr_type);
+            let text = format!(
+                "{} is not defined for arguments of type {}",
+                order_name(operator),
+                left.expr_type
+            );
             return Err(SqlError::at(at, text));
         }
         let kind = ExprKind::Compare { operator, left: Box::new(left), right: Box::new(right) };
         Ok(Expr { kind, expr_type: Type::Bool, at })
     }
 
-    fn between(&mut self, operand: &ast::Expr, low: &ast::Expr, high: &ast::Expr, at: Offset) -> Result<Expr> {
-        let (operand, low, high) = (self.resolve(operand)?, self.resolve(low)?, self.resolve(high)?);
+    fn between(
+        &mut self,
+        operand: &ast::Expr,
+        low: &ast::Expr,
+        high: &ast::Expr,
+        at: Offset,
+    ) -> Result<Expr> {
+        let (operand, low, high) =
+            (self.resolve(operand)?, self.resolve(low)?, self.resolve(high)?);
         let low = self.compare(Comparison::GreaterOrEqual, operand.clone(), low, "BETWEEN", at)?;
         let high = self.compare(Comparison::LessOrEqual, operand, high, "BETWEEN", at)?;
         Ok(Expr { kind: ExprKind::And(vec![low, high]), expr_type: Type::Bool, at })
@@ -403,7 +431,8 @@ impl Analyzer<'_> {
         let operand = self.resolve(operand)?;
         let kind = match source {
             InSource::List(list) => {
-                let list = list.iter().map(|item| self.resolve(item)).collect::<Result<Vec<_>>>()?;
+                let list =
+                    list.iter().map(|item| self.resolve(item)).collect::<Result<Vec<_>>>()?;
                 let common = common_type(std::iter::once(&operand).chain(&list))
                     .filter(Type::is_comparable)
                     .ok_or_else(|| no_common("IN", &operand, list.first()))?;
@@ -423,7 +452,11 @@ impl Analyzer<'_> {
                     );
                     return Err(SqlError::at(array.at, text));
                 };
-                let sample = Expr { kind: ExprKind::Column(crate::resolved::ColumnId(u32::MAX)), expr_type: element, at: array.at };
+                let sample = Expr {
+                    kind: ExprKind::Column(crate::resolved::ColumnId(u32::MAX)),
+                    expr_type: element,
+                    at: array.at,
+                };
                 let common = common_type([&operand, &sample])
                     .ok_or_else(|| no_common("IN UNNEST", &operand, Some(&sample)))?;
                 let operand = Box::new(coerce_to(self.session, operand, &common)?);
@@ -455,11 +488,17 @@ impl Analyzer<'_> {
         }
         let id = self.new_column();
         let value = coerce_to(self.session, column.clone(), to)?;
-        let plan = crate::resolved::Plan::Project { input: subquery.plan, computed: vec![(id, value)] };
+        let plan =
+            crate::resolved::Plan::Project { input: subquery.plan, computed: vec![(id, value)] };
         Ok(Subquery { plan: Box::new(plan), columns: vec![id], ..subquery })
     }
 
-    fn like(&mut self, operand: &ast::Expr, quantifier: &LikeQuantifier, at: Offset) -> Result<Expr> {
+    fn like(
+        &mut self,
+        operand: &ast::Expr,
+        quantifier: &LikeQuantifier,
+        at: Offset,
+    ) -> Result<Expr> {
         let (source, all) = match quantifier {
             LikeQuantifier::One(pattern) => {
                 let args = vec![self.resolve(operand)?, self.resolve(pattern)?];
@@ -516,10 +555,18 @@ impl Analyzer<'_> {
     }
 
     /// Expressions as their common type.
-    pub(super) fn unify(&mut self, exprs: Vec<Expr>, what: &str, at: Offset) -> Result<(Vec<Expr>, Type)> {
+    pub(super) fn unify(
+        &mut self,
+        exprs: Vec<Expr>,
+        what: &str,
+        at: Offset,
+    ) -> Result<(Vec<Expr>, Type)> {
         let Some(common) = common_type(&exprs) else {
-            let mut types: Vec<String> =
-                exprs.iter().filter(|expr| !expr.is_untyped_null()).map(|expr| expr.expr_type.to_string()).collect();
+            let mut types: Vec<String> = exprs
+                .iter()
+                .filter(|expr| !expr.is_untyped_null())
+                .map(|expr| expr.expr_type.to_string())
+                .collect();
             types.dedup();
             let text = format!(
                 "No matching signature for {what}\n  Argument types: {}\n  \
@@ -549,7 +596,9 @@ impl Analyzer<'_> {
         let kind = if let Some(format) = format {
             let format = Box::new(self.resolve_as(format, &Type::String, "FORMAT clause")?);
             let zone = zone
-                .map(|zone| self.resolve_as(zone, &Type::String, "AT TIME ZONE clause").map(Box::new))
+                .map(|zone| {
+                    self.resolve_as(zone, &Type::String, "AT TIME ZONE clause").map(Box::new)
+                })
                 .transpose()?;
             ExprKind::FormatCast { operand: Box::new(operand), safe, format, zone }
         } else {
@@ -578,12 +627,22 @@ impl Analyzer<'_> {
                     return Ok(Expr { kind, expr_type: to, at });
                 }
             }
-            ExprKind::Cast { operand: Box::new(operand), safe, parameters: target.parameters.clone() }
+            ExprKind::Cast {
+                operand: Box::new(operand),
+                safe,
+                parameters: target.parameters.clone(),
+            }
         };
         Ok(Expr { kind, expr_type: to, at })
     }
 
-    fn extract(&mut self, part: &str, operand: &ast::Expr, zone: Option<&ast::Expr>, at: Offset) -> Result<Expr> {
+    fn extract(
+        &mut self,
+        part: &str,
+        operand: &ast::Expr,
+        zone: Option<&ast::Expr>,
+        at: Offset,
+    ) -> Result<Expr> {
         let operand = self.resolve(operand)?;
         let name = match part {
             "DATE" => "$extract_date",
@@ -598,9 +657,15 @@ impl Analyzer<'_> {
         self.builtin(name, &Spelling::Function("EXTRACT"), args, at)
     }
 
-    fn array(&mut self, element: Option<&ast::TypeExpr>, elements: &[ast::Expr], at: Offset) -> Result<Expr> {
+    fn array(
+        &mut self,
+        element: Option<&ast::TypeExpr>,
+        elements: &[ast::Expr],
+        at: Offset,
+    ) -> Result<Expr> {
         let element = element.map(|element| self.written_type(element)).transpose()?;
-        let elements = elements.iter().map(|value| self.resolve(value)).collect::<Result<Vec<_>>>()?;
+        let elements =
+            elements.iter().map(|value| self.resolve(value)).collect::<Result<Vec<_>>>()?;
         let (elements, element) = match element {
             Some(Type::Array(element)) => {
                 let what = "Array element";
@@ -619,9 +684,13 @@ impl Analyzer<'_> {
             }
             None if elements.is_empty() => (elements, Type::Int64),
             None => {
-                let types: Vec<String> = elements.iter().map(|value| value.expr_type.to_string()).collect();
+                let types: Vec<String> =
+                    elements.iter().map(|value| value.expr_type.to_string()).collect();
                 self.unify(elements, "array", at).map_err(|_| {
-                    let text = format!("Array elements of types {{{}}} do not have a common supertype", types.join(", "));
+                    let text = format!(
+                        "Array elements of types {{{}}} do not have a common supertype",
+                        types.join(", ")
+                    );
                     SqlError::at(at, text)
                 })?
             }
@@ -633,7 +702,12 @@ impl Analyzer<'_> {
         Ok(Expr { kind: ExprKind::Array(elements), expr_type: Type::array_of(element), at })
     }
 
-    fn structure(&mut self, target: Option<&ast::TypeExpr>, items: &[ast::StructItem], at: Offset) -> Result<Expr> {
+    fn structure(
+        &mut self,
+        target: Option<&ast::TypeExpr>,
+        items: &[ast::StructItem],
+        at: Offset,
+    ) -> Result<Expr> {
         let values =
             items.iter().map(|item| self.resolve(&item.value)).collect::<Result<Vec<_>>>()?;
         if let Some(target) = target {
@@ -665,14 +739,23 @@ impl Analyzer<'_> {
         Ok(Expr { kind: ExprKind::Struct(values), expr_type, at })
     }
 
-    fn subquery_expr(&mut self, kind: SubqueryKind, query: &ast::Query, at: Offset) -> Result<Expr> {
+    fn subquery_expr(
+        &mut self,
+        kind: SubqueryKind,
+        query: &ast::Query,
+        at: Offset,
+    ) -> Result<Expr> {
         let (subquery, columns) = self.subquery(query)?;
         let one = |what: &str| match &columns[..] {
             [column] => Ok(column.column_type.clone()),
             _ => {
                 let hint = match what {
-                    "ARRAY" => "ARRAY subquery cannot have more than one column unless using SELECT AS STRUCT to build STRUCT values",
-                    _ => "Scalar subquery cannot have more than one column unless using SELECT AS STRUCT to build STRUCT values",
+                    "ARRAY" => {
+                        "ARRAY subquery cannot have more than one column unless using SELECT AS STRUCT to build STRUCT values"
+                    }
+                    _ => {
+                        "Scalar subquery cannot have more than one column unless using SELECT AS STRUCT to build STRUCT values"
+                    }
                 };
                 Err(SqlError::at(at, hint))
             }
@@ -695,7 +778,12 @@ impl Analyzer<'_> {
         Ok(Expr { kind, expr_type, at })
     }
 
-    fn with_expr(&mut self, bindings: &[(ast::Ident, ast::Expr)], result: &ast::Expr, at: Offset) -> Result<Expr> {
+    fn with_expr(
+        &mut self,
+        bindings: &[(ast::Ident, ast::Expr)],
+        result: &ast::Expr,
+        at: Offset,
+    ) -> Result<Expr> {
         let depth = self.arguments.len();
         let mut bound = Vec::with_capacity(bindings.len());
         for (name, value) in bindings {
@@ -785,4 +873,3 @@ fn integer(text: &str, at: Offset) -> Result<Expr> {
         None => Err(SqlError::at(at, format!("Invalid integer literal: {digits}"))),
     }
 }
-

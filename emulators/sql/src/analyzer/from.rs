@@ -85,8 +85,11 @@ impl Analyzer<'_> {
     ) -> Result<(Plan, Names)> {
         let (arrays, with_offset, default_alias) = match &from.kind {
             FromKind::Unnest { arrays, with_offset } => {
-                let arrays: Vec<ast::Expr> =
-                    arrays.iter().filter(|arg| arg.name.is_none()).map(|arg| arg.value.clone()).collect();
+                let arrays: Vec<ast::Expr> = arrays
+                    .iter()
+                    .filter(|arg| arg.name.is_none())
+                    .map(|arg| arg.value.clone())
+                    .collect();
                 let default = match &arrays[..] {
                     [ast::Expr { kind: ast::ExprKind::Path(path), .. }] => {
                         path.parts.last().map(|part| part.name.clone())
@@ -105,17 +108,29 @@ impl Analyzer<'_> {
         let resolved = self.with_names(names.clone(), |this| {
             arrays.iter().map(|array| this.resolve(array)).collect::<Result<Vec<_>>>()
         })?;
-        let alias = from.alias.as_ref().map(|alias| alias.name.clone()).or(default_alias).unwrap_or_default();
+        let alias = from
+            .alias
+            .as_ref()
+            .map(|alias| alias.name.clone())
+            .or(default_alias)
+            .unwrap_or_default();
         let mut variables = Vec::new();
         let mut unnested = Vec::new();
         for array in resolved {
             let Some(element_type) = array.expr_type.element().cloned() else {
-                let text = format!("Values referenced in UNNEST must be arrays. UNNEST contains expression of type {}", array.expr_type);
+                let text = format!(
+                    "Values referenced in UNNEST must be arrays. UNNEST contains expression of type {}",
+                    array.expr_type
+                );
                 return Err(SqlError::at(array.at, text));
             };
             let element = self.named_column(&alias, element_type);
             let (columns, fields) = self.fields_of(&element);
-            variables.push(RangeVariable { name: alias.as_str().into(), columns, value: Some(element.clone()) });
+            variables.push(RangeVariable {
+                name: alias.as_str().into(),
+                columns,
+                value: Some(element.clone()),
+            });
             unnested.push(UnnestArray { array, element: element.id, fields });
         }
         let mut offset = None;
@@ -126,12 +141,16 @@ impl Analyzer<'_> {
             let value = Some(column);
             variables.push(RangeVariable { name: name.into(), columns: Vec::new(), value });
         }
-        let plan = Plan::Unnest(Box::new(Unnest { input, arrays: unnested, offset, outer, condition }));
+        let plan =
+            Plan::Unnest(Box::new(Unnest { input, arrays: unnested, offset, outer, condition }));
         Ok((plan, Names { variables, ..Names::default() }))
     }
 
     /// Columns for the fields of a struct column.
-    fn fields_of(&mut self, value: &Column) -> (Vec<ScopeColumn>, Vec<(usize, crate::resolved::ColumnId)>) {
+    fn fields_of(
+        &mut self,
+        value: &Column,
+    ) -> (Vec<ScopeColumn>, Vec<(usize, crate::resolved::ColumnId)>) {
         let Type::Struct(fields) = &value.column_type else { return (Vec::new(), Vec::new()) };
         let mut columns = Vec::with_capacity(fields.len());
         let mut ids = Vec::with_capacity(fields.len());
@@ -166,13 +185,22 @@ impl Analyzer<'_> {
 
     // ---- tables ----
 
-    fn table_source(&mut self, path: &ast::Path, alias: Option<&str>, time: Option<&ast::Expr>) -> Result<(Plan, Names)> {
+    fn table_source(
+        &mut self,
+        path: &ast::Path,
+        alias: Option<&str>,
+        time: Option<&ast::Expr>,
+    ) -> Result<(Plan, Names)> {
         if let [name] = &path.parts[..] {
             let same = |known: &&CommonName| known.name.eq_ignore_ascii_case(&name.name);
             if let Some(common) = self.common.iter().rev().find(same).cloned() {
                 return Ok(self.common_table(&common, alias.unwrap_or(&name.name)));
             }
-            let argument = self.table_arguments.iter().rev().find(|(known, _)| known.eq_ignore_ascii_case(&name.name));
+            let argument = self
+                .table_arguments
+                .iter()
+                .rev()
+                .find(|(known, _)| known.eq_ignore_ascii_case(&name.name));
             if let Some((_, relation)) = argument.cloned() {
                 return Ok(self.names_of(relation, alias.unwrap_or(&name.name)));
             }
@@ -184,7 +212,9 @@ impl Analyzer<'_> {
         let default = names.last().map(String::as_str).unwrap_or_default();
         let relation = match &description.kind {
             TableKind::View(sql) => self.view(sql, &description, path.at)?,
-            TableKind::Table => return self.scan(&description, alias.unwrap_or(default), at_micros),
+            TableKind::Table => {
+                return self.scan(&description, alias.unwrap_or(default), at_micros);
+            }
         };
         Ok(self.names_of(relation, alias.unwrap_or(default)))
     }
@@ -229,28 +259,46 @@ impl Analyzer<'_> {
         let query = parser::parse_query(sql)?;
         let name = &description.name;
         self.tables.insert(name.clone());
-        let relation = self.isolated(at, |this| this.resolve_query(&query)).map_err(|error| SqlError {
-            message: format!("Invalid view {}.{}.{}: {}", name.project, name.dataset, name.table, error.text(sql)),
-            at: None,
-            ..error
-        })?;
+        let relation =
+            self.isolated(at, |this| this.resolve_query(&query)).map_err(|error| SqlError {
+                message: format!(
+                    "Invalid view {}.{}.{}: {}",
+                    name.project,
+                    name.dataset,
+                    name.table,
+                    error.text(sql)
+                ),
+                at: None,
+                ..error
+            })?;
         if description.columns.len() != relation.columns.len() {
             return Ok(relation);
         }
         // A view's own column list names the columns.
-        let columns = relation.columns.into_iter().zip(&description.columns).map(|(column, named)| Column {
-            name: named.name.as_str().into(),
-            ..column
-        });
+        let columns = relation
+            .columns
+            .into_iter()
+            .zip(&description.columns)
+            .map(|(column, named)| Column { name: named.name.as_str().into(), ..column });
         Ok(Relation { columns: columns.collect(), ..relation })
     }
 
     /// A table's rows, with the caller's row access policies.
-    pub(crate) fn scan_plan(&mut self, description: &TableDescription, alias: &str, at_micros: Option<i64>) -> Result<(Plan, Names)> {
+    pub(super) fn scan_plan(
+        &mut self,
+        description: &TableDescription,
+        alias: &str,
+        at_micros: Option<i64>,
+    ) -> Result<(Plan, Names)> {
         self.scan(description, alias, at_micros)
     }
 
-    fn scan(&mut self, description: &TableDescription, alias: &str, at_micros: Option<i64>) -> Result<(Plan, Names)> {
+    fn scan(
+        &mut self,
+        description: &TableDescription,
+        alias: &str,
+        at_micros: Option<i64>,
+    ) -> Result<(Plan, Names)> {
         self.tables.insert(description.name.clone());
         let mut columns = Vec::with_capacity(description.columns.len());
         let mut ids = Vec::with_capacity(description.columns.len());
@@ -352,11 +400,19 @@ impl Analyzer<'_> {
     }
 
     /// The equality of one column of `USING`.
-    fn using(&mut self, column: &Ident, left: &Names, right: &Names) -> Result<(Expr, (Expr, Expr))> {
+    fn using(
+        &mut self,
+        column: &Ident,
+        left: &Names,
+        right: &Names,
+    ) -> Result<(Expr, (Expr, Expr))> {
         let path = ast::Path { parts: vec![column.clone()], at: column.at };
         let side = |this: &mut Self, names: &Names, side: &str| {
             let missing = || {
-                let text = format!("Column {} in USING clause not found on {side} side of join", column.name);
+                let text = format!(
+                    "Column {} in USING clause not found on {side} side of join",
+                    column.name
+                );
                 SqlError::at(column.at, text)
             };
             if names.find(&column.name, column.at)?.is_none() {
@@ -370,7 +426,14 @@ impl Analyzer<'_> {
         Ok((equal, (left, right)))
     }
 
-    fn merged_column(&mut self, name: &Ident, left: Expr, right: Expr, join_type: JoinType, plan: Plan) -> Result<(Column, Plan)> {
+    fn merged_column(
+        &mut self,
+        name: &Ident,
+        left: Expr,
+        right: Expr,
+        join_type: JoinType,
+        plan: Plan,
+    ) -> Result<(Column, Plan)> {
         let at = name.at;
         let one = match join_type {
             JoinType::Inner | JoinType::Left => left,
@@ -378,20 +441,27 @@ impl Analyzer<'_> {
             JoinType::Full => {
                 let (left, right) = self.alike(left, right, "USING")?;
                 let expr_type = left.expr_type.clone();
-                let value = Expr { kind: ExprKind::Coalesce(vec![left, right]), expr_type: expr_type.clone(), at };
+                let value = Expr {
+                    kind: ExprKind::Coalesce(vec![left, right]),
+                    expr_type: expr_type.clone(),
+                    at,
+                };
                 let column = self.named_column(&name.name, expr_type);
-                let plan = Plan::Project { input: Box::new(plan), computed: vec![(column.id, value)] };
+                let plan =
+                    Plan::Project { input: Box::new(plan), computed: vec![(column.id, value)] };
                 return Ok((column, plan));
             }
         };
         match one.kind {
             ExprKind::Column(id) => {
-                let column = Column { id, name: name.name.as_str().into(), column_type: one.expr_type };
+                let column =
+                    Column { id, name: name.name.as_str().into(), column_type: one.expr_type };
                 Ok((column, plan))
             }
             _ => {
                 let column = self.named_column(&name.name, one.expr_type.clone());
-                let plan = Plan::Project { input: Box::new(plan), computed: vec![(column.id, one)] };
+                let plan =
+                    Plan::Project { input: Box::new(plan), computed: vec![(column.id, one)] };
                 Ok((column, plan))
             }
         }
@@ -410,7 +480,10 @@ impl Analyzer<'_> {
             JoinKind::Cross | JoinKind::Comma | JoinKind::Inner => false,
             JoinKind::Left => true,
             JoinKind::Right | JoinKind::Full => {
-                return Err(SqlError::at(at, "Array scan is not allowed with RIGHT JOIN or FULL JOIN"));
+                return Err(SqlError::at(
+                    at,
+                    "Array scan is not allowed with RIGHT JOIN or FULL JOIN",
+                ));
             }
         };
         let (plan, array_names) = self.unnest(right, left_plan, &left_names, outer, None)?;

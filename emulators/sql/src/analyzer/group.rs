@@ -59,7 +59,8 @@ impl Analyzer<'_> {
     ) -> Result<usize> {
         let value = resolve_item(self, expr)?;
         if !value.expr_type.is_groupable() {
-            let text = format!("Grouping by expressions of type {} is not allowed", value.expr_type);
+            let text =
+                format!("Grouping by expressions of type {} is not allowed", value.expr_type);
             return Err(SqlError::at(expr.at, text));
         }
         if let Some(index) = keys.iter().position(|(_, known)| *known == value) {
@@ -76,7 +77,9 @@ impl Analyzer<'_> {
         resolve_item: &mut ResolveItem<'_, Self>,
     ) -> Result<Vec<Vec<usize>>> {
         Ok(match item {
-            ast::GroupingItem::Expr { value, .. } => vec![vec![self.key(value, keys, resolve_item)?]],
+            ast::GroupingItem::Expr { value, .. } => {
+                vec![vec![self.key(value, keys, resolve_item)?]]
+            }
             ast::GroupingItem::Empty => vec![Vec::new()],
             ast::GroupingItem::Rollup(elements) => {
                 let mut sets = vec![Vec::new()];
@@ -93,7 +96,10 @@ impl Analyzer<'_> {
             ast::GroupingItem::Cube(elements) => {
                 let mut groups = Vec::with_capacity(elements.len());
                 for element in elements {
-                    let group = element.iter().map(|expr| self.key(expr, keys, resolve_item)).collect::<Result<Vec<_>>>()?;
+                    let group = element
+                        .iter()
+                        .map(|expr| self.key(expr, keys, resolve_item))
+                        .collect::<Result<Vec<_>>>()?;
                     groups.push(group);
                 }
                 if groups.len() > 12 {
@@ -102,7 +108,8 @@ impl Analyzer<'_> {
                 (0..1_usize << groups.len())
                     .rev()
                     .map(|bits| {
-                        let chosen = groups.iter().enumerate().filter(|(index, _)| bits >> index & 1 == 1);
+                        let chosen =
+                            groups.iter().enumerate().filter(|(index, _)| bits >> index & 1 == 1);
                         chosen.flat_map(|(_, group)| group.iter().copied()).collect()
                     })
                     .collect()
@@ -111,8 +118,17 @@ impl Analyzer<'_> {
                 let mut sets = Vec::new();
                 for item in items {
                     // A parenthesised list is one set, as the only element of a rollup is.
-                    if let ast::GroupingItem::Expr { value: ast::Expr { kind: ast::ExprKind::Tuple(values), .. }, .. } = item {
-                        sets.push(values.iter().map(|value| self.key(value, keys, resolve_item)).collect::<Result<Vec<_>>>()?);
+                    if let ast::GroupingItem::Expr {
+                        value: ast::Expr { kind: ast::ExprKind::Tuple(values), .. },
+                        ..
+                    } = item
+                    {
+                        sets.push(
+                            values
+                                .iter()
+                                .map(|value| self.key(value, keys, resolve_item))
+                                .collect::<Result<Vec<_>>>()?,
+                        );
                     } else {
                         sets.extend(self.grouping_item(item, keys, resolve_item)?);
                         continue;

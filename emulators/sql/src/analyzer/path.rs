@@ -115,9 +115,12 @@ impl Analyzer<'_> {
                 }
                 Ok(Expr { kind: ExprKind::Field { base: Box::new(base), index }, expr_type, at })
             }
-            Type::Json => self.json_access("$json_field", base, Value::string(&field.name), Type::String),
+            Type::Json => {
+                self.json_access("$json_field", base, Value::string(&field.name), Type::String)
+            }
             other => {
-                let text = format!("Cannot access field {} on a value with type {other}", field.name);
+                let text =
+                    format!("Cannot access field {} on a value with type {other}", field.name);
                 Err(SqlError::at(field.at, text))
             }
         }

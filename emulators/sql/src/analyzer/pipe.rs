@@ -14,9 +14,15 @@ use crate::resolved::{Aggregate, Column, Expr, Plan, SortItem};
 use crate::sql_type::Type;
 
 impl Analyzer<'_> {
-    pub(super) fn resolve_pipes(&mut self, mut plan: Plan, mut names: Names, query: &ast::Query) -> Result<Relation> {
+    pub(super) fn resolve_pipes(
+        &mut self,
+        mut plan: Plan,
+        mut names: Names,
+        query: &ast::Query,
+    ) -> Result<Relation> {
         for (operator, at) in &query.pipes {
-            (plan, names) = self.with_fresh_collector(|this| this.pipe(plan, names, operator, *at))?;
+            (plan, names) =
+                self.with_fresh_collector(|this| this.pipe(plan, names, operator, *at))?;
         }
         let is_value_table = match &names.variables[..] {
             [variable] => variable.value.is_some() && variable.columns.is_empty(),
@@ -25,7 +31,13 @@ impl Analyzer<'_> {
         Ok(Relation { plan, columns: names.star(), is_value_table })
     }
 
-    fn pipe(&mut self, plan: Plan, names: Names, operator: &PipeOperator, at: Offset) -> Result<(Plan, Names)> {
+    fn pipe(
+        &mut self,
+        plan: Plan,
+        names: Names,
+        operator: &PipeOperator,
+        at: Offset,
+    ) -> Result<(Plan, Names)> {
         match operator {
             PipeOperator::Where(filter) => {
                 let predicate = self.with_names(names.clone(), |this| {
@@ -34,7 +46,9 @@ impl Analyzer<'_> {
                 Ok((Plan::Filter { input: Box::new(plan), predicate }, names))
             }
             PipeOperator::Select(select) => self.pipe_select(plan, names, select),
-            PipeOperator::Extend(items) | PipeOperator::Window(items) => self.extend(plan, names, items),
+            PipeOperator::Extend(items) | PipeOperator::Window(items) => {
+                self.extend(plan, names, items)
+            }
             PipeOperator::ExtendWithWindows { items, windows } => {
                 self.collector.named_windows =
                     windows.iter().map(|(name, spec)| (name.name.clone(), spec.clone())).collect();
@@ -44,9 +58,13 @@ impl Analyzer<'_> {
             PipeOperator::Drop(columns) => drop_columns(plan, names, columns),
             PipeOperator::Rename(pairs) => rename_columns(plan, names, pairs),
             PipeOperator::As(alias) => {
-                let columns = names.star().into_iter().map(|column| ScopeColumn { column, pseudo: false });
-                let variable =
-                    RangeVariable { name: alias.name.as_str().into(), columns: columns.collect(), value: None };
+                let columns =
+                    names.star().into_iter().map(|column| ScopeColumn { column, pseudo: false });
+                let variable = RangeVariable {
+                    name: alias.name.as_str().into(),
+                    columns: columns.collect(),
+                    value: None,
+                };
                 Ok((plan, Names::of_variable(variable)))
             }
             PipeOperator::Limit { limit, offset } => {
@@ -58,7 +76,10 @@ impl Analyzer<'_> {
             PipeOperator::Distinct => {
                 let columns = names.star();
                 let ids = columns.iter().map(|column| column.id).collect();
-                Ok((Plan::Distinct { input: Box::new(plan), columns: ids }, Names::of_columns(&columns)))
+                Ok((
+                    Plan::Distinct { input: Box::new(plan), columns: ids },
+                    Names::of_columns(&columns),
+                ))
             }
             PipeOperator::OrderBy(items) => {
                 let items = self.with_names(names.clone(), |this| {
@@ -95,7 +116,10 @@ impl Analyzer<'_> {
             PipeOperator::Assert { condition, payload } => {
                 let (condition, payload) = self.with_names(names.clone(), |this| {
                     let condition = this.condition(condition, "ASSERT")?;
-                    let payload = payload.iter().map(|value| this.resolve(value)).collect::<Result<Vec<_>>>()?;
+                    let payload = payload
+                        .iter()
+                        .map(|value| this.resolve(value))
+                        .collect::<Result<Vec<_>>>()?;
                     Ok((condition, payload))
                 })?;
                 Ok((Plan::Assert { input: Box::new(plan), condition, payload }, names))
@@ -103,7 +127,12 @@ impl Analyzer<'_> {
         }
     }
 
-    fn pipe_select(&mut self, plan: Plan, names: Names, select: &ast::Select) -> Result<(Plan, Names)> {
+    fn pipe_select(
+        &mut self,
+        plan: Plan,
+        names: Names,
+        select: &ast::Select,
+    ) -> Result<(Plan, Names)> {
         let (items, windows) = self.with_names(names, |this| {
             this.collector.no_aggregates = Some("pipe SELECT");
             let items = this.select_items(&select.items, true)?;
@@ -118,7 +147,12 @@ impl Analyzer<'_> {
         Ok((plan, Names::of_columns(&columns)))
     }
 
-    fn extend(&mut self, plan: Plan, mut names: Names, items: &[SelectItem]) -> Result<(Plan, Names)> {
+    fn extend(
+        &mut self,
+        plan: Plan,
+        mut names: Names,
+        items: &[SelectItem],
+    ) -> Result<(Plan, Names)> {
         let (items, windows) = self.with_names(names.clone(), |this| {
             this.collector.no_aggregates = Some("pipe EXTEND");
             let items = this.select_items(items, true)?;
@@ -126,12 +160,18 @@ impl Analyzer<'_> {
         })?;
         let plan = windows_over(plan, windows);
         let (plan, columns) = self.project(plan, &items);
-        let columns = columns.into_iter().map(|column| ScopeColumn { column, pseudo: false }).collect();
+        let columns =
+            columns.into_iter().map(|column| ScopeColumn { column, pseudo: false }).collect();
         names.variables.push(RangeVariable { name: "".into(), columns, value: None });
         Ok((plan, names))
     }
 
-    fn set_columns(&mut self, plan: Plan, mut names: Names, items: &[(ast::Path, ast::Expr)]) -> Result<(Plan, Names)> {
+    fn set_columns(
+        &mut self,
+        plan: Plan,
+        mut names: Names,
+        items: &[(ast::Path, ast::Expr)],
+    ) -> Result<(Plan, Names)> {
         let mut computed = Vec::with_capacity(items.len());
         for (target, value) in items {
             let [name] = &target.parts[..] else {
@@ -165,7 +205,9 @@ impl Analyzer<'_> {
                 None => super::group::Grouping::default(),
                 Some(group_by) => {
                     for item in &group_by.items {
-                        let ast::GroupingItem::Expr { value, alias, order } = item else { continue };
+                        let ast::GroupingItem::Expr { value, alias, order } = item else {
+                            continue;
+                        };
                         let name = match alias {
                             Some(alias) => Some(alias.name.as_str()),
                             None => super::expression::implied_name(value),
@@ -213,7 +255,13 @@ impl Analyzer<'_> {
         Ok((plan, Names::of_columns(&columns)))
     }
 
-    fn group_order(&self, column: &Column, order: Option<&ast::OrderItem>, always: bool, sorts: &mut Vec<SortItem>) -> Result<()> {
+    fn group_order(
+        &self,
+        column: &Column,
+        order: Option<&ast::OrderItem>,
+        always: bool,
+        sorts: &mut Vec<SortItem>,
+    ) -> Result<()> {
         let value = Expr::column(column.id, column.column_type.clone(), 0);
         match order {
             Some(order) => sorts.push(self.sort_item(value, order)?),
@@ -226,13 +274,17 @@ impl Analyzer<'_> {
 
 fn replace_column(names: &mut Names, name: &ast::Ident, column: &Column) -> Result<()> {
     let columns = names.variables.iter_mut().flat_map(|variable| &mut variable.columns);
-    let mut found = columns.chain(&mut names.merged).filter(|known| known.column.name.eq_ignore_ascii_case(&name.name));
+    let mut found = columns
+        .chain(&mut names.merged)
+        .filter(|known| known.column.name.eq_ignore_ascii_case(&name.name));
     match found.next() {
         Some(known) => {
             known.column = column.clone();
             Ok(())
         }
-        None => Err(SqlError::at(name.at, format!("Column {} in pipe SET does not exist", name.name))),
+        None => {
+            Err(SqlError::at(name.at, format!("Column {} in pipe SET does not exist", name.name)))
+        }
     }
 }
 
@@ -241,19 +293,30 @@ fn drop_columns(plan: Plan, mut names: Names, columns: &[ast::Ident]) -> Result<
         let same = |known: &ScopeColumn| known.column.name.eq_ignore_ascii_case(&name.name);
         let known = names.star().iter().any(|column| column.name.eq_ignore_ascii_case(&name.name));
         if !known {
-            return Err(SqlError::at(name.at, format!("Column {} in pipe DROP does not exist", name.name)));
+            return Err(SqlError::at(
+                name.at,
+                format!("Column {} in pipe DROP does not exist", name.name),
+            ));
         }
         names.merged.retain(|known| !same(known));
-        names.variables.iter_mut().for_each(|variable| variable.columns.retain(|known| !same(known)));
+        names
+            .variables
+            .iter_mut()
+            .for_each(|variable| variable.columns.retain(|known| !same(known)));
     }
     Ok((plan, names))
 }
 
-fn rename_columns(plan: Plan, mut names: Names, pairs: &[(ast::Ident, ast::Ident)]) -> Result<(Plan, Names)> {
+fn rename_columns(
+    plan: Plan,
+    mut names: Names,
+    pairs: &[(ast::Ident, ast::Ident)],
+) -> Result<(Plan, Names)> {
     for (from, to) in pairs {
         let columns = names.variables.iter_mut().flat_map(|variable| &mut variable.columns);
-        let mut found =
-            columns.chain(&mut names.merged).filter(|known| known.column.name.eq_ignore_ascii_case(&from.name));
+        let mut found = columns
+            .chain(&mut names.merged)
+            .filter(|known| known.column.name.eq_ignore_ascii_case(&from.name));
         match found.next() {
             Some(known) => known.column.name = to.name.as_str().into(),
             None => {

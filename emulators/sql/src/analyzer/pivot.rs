@@ -14,7 +14,12 @@ use crate::sql_type::{StructField, Type};
 use crate::value::Value;
 
 impl Analyzer<'_> {
-    pub(super) fn table_operator(&mut self, plan: Plan, names: Names, operator: &TableOperator) -> Result<(Plan, Names)> {
+    pub(super) fn table_operator(
+        &mut self,
+        plan: Plan,
+        names: Names,
+        operator: &TableOperator,
+    ) -> Result<(Plan, Names)> {
         match operator {
             TableOperator::Sample { percent, .. } => {
                 let percent = self.resolve_as(percent, &Type::Float64, "TABLESAMPLE percent")?;
@@ -26,7 +31,8 @@ impl Analyzer<'_> {
             }
             TableOperator::Unpivot { include_nulls, values, name, columns, alias, at } => {
                 let alias = alias.as_ref().map_or("", |alias| &alias.name);
-                let shape = UnpivotShape { include_nulls: *include_nulls, values, name, columns, alias };
+                let shape =
+                    UnpivotShape { include_nulls: *include_nulls, values, name, columns, alias };
                 self.unpivot(plan, &names, &shape, *at)
             }
         }
@@ -64,7 +70,11 @@ impl Analyzer<'_> {
                     None => pivot_label(&column.value)?,
                 };
                 let same = this.alike(operand.clone(), value, "=")?;
-                let kind = ExprKind::IsDistinct { not: true, left: Box::new(same.0), right: Box::new(same.1) };
+                let kind = ExprKind::IsDistinct {
+                    not: true,
+                    left: Box::new(same.0),
+                    right: Box::new(same.1),
+                };
                 values.push((label, Expr { kind, expr_type: Type::Bool, at }));
             }
             let mut calls = Vec::new();
@@ -82,7 +92,11 @@ impl Analyzer<'_> {
                         Some(alias) => format!("{}_{label}", alias.name),
                         None => label.clone(),
                     };
-                    outputs.push(Column { id: call.column, name: name.into(), column_type: call.result.clone() });
+                    outputs.push(Column {
+                        id: call.column,
+                        name: name.into(),
+                        column_type: call.result.clone(),
+                    });
                     calls.push(call);
                 }
             }
@@ -97,12 +111,24 @@ impl Analyzer<'_> {
             all.push(key);
         }
         all.append(&mut outputs);
-        let plan = Plan::Aggregate(Box::new(Aggregate { input: plan, keys, sets: None, calls, grouping: Vec::new() }));
+        let plan = Plan::Aggregate(Box::new(Aggregate {
+            input: plan,
+            keys,
+            sets: None,
+            calls,
+            grouping: Vec::new(),
+        }));
         Ok((plan, named(&all, alias)))
     }
 
     /// For each row an array of structs, one for each group of columns, unnested.
-    fn unpivot(&mut self, plan: Plan, names: &Names, shape: &UnpivotShape<'_>, at: Offset) -> Result<(Plan, Names)> {
+    fn unpivot(
+        &mut self,
+        plan: Plan,
+        names: &Names,
+        shape: &UnpivotShape<'_>,
+        at: Offset,
+    ) -> Result<(Plan, Names)> {
         let UnpivotShape { include_nulls, values, name, columns, alias } = *shape;
         let mut used = Vec::new();
         let mut rows = Vec::with_capacity(columns.len());
@@ -110,10 +136,17 @@ impl Analyzer<'_> {
         let mut labels = Vec::with_capacity(columns.len());
         for column in columns {
             let sources = self.with_names(names.clone(), |this| {
-                column.columns.iter().map(|path| this.resolve_path(path)).collect::<Result<Vec<_>>>()
+                column
+                    .columns
+                    .iter()
+                    .map(|path| this.resolve_path(path))
+                    .collect::<Result<Vec<_>>>()
             })?;
             if sources.len() != values.len() {
-                return Err(SqlError::at(at, "UNPIVOT column groups must have as many columns as value columns"));
+                return Err(SqlError::at(
+                    at,
+                    "UNPIVOT column groups must have as many columns as value columns",
+                ));
             }
             used.extend(sources.iter().filter_map(as_column));
             let label = match &column.label {
@@ -148,18 +181,27 @@ impl Analyzer<'_> {
                 Expr { kind: ExprKind::Struct(values), expr_type: struct_type.clone(), at }
             })
             .collect();
-        let array = Expr { kind: ExprKind::Array(structs), expr_type: Type::array_of(struct_type), at };
+        let array =
+            Expr { kind: ExprKind::Array(structs), expr_type: Type::array_of(struct_type), at };
         let element = self.new_column();
-        let made: Vec<Column> =
-            fields.iter().map(|field| self.named_column(&field.name, field.field_type.clone())).collect();
+        let made: Vec<Column> = fields
+            .iter()
+            .map(|field| self.named_column(&field.name, field.field_type.clone()))
+            .collect();
         let ids = made.iter().enumerate().map(|(index, column)| (index, column.id)).collect();
         let arrays = vec![UnnestArray { array, element, fields: ids }];
-        let mut plan =
-            Plan::Unnest(Box::new(Unnest { input: plan, arrays, offset: None, outer: false, condition: None }));
+        let mut plan = Plan::Unnest(Box::new(Unnest {
+            input: plan,
+            arrays,
+            offset: None,
+            outer: false,
+            condition: None,
+        }));
         if !include_nulls {
             let is_there = |column: &Column| {
                 let value = Expr::column(column.id, column.column_type.clone(), at);
-                let is_null = Expr { kind: ExprKind::IsNull(Box::new(value)), expr_type: Type::Bool, at };
+                let is_null =
+                    Expr { kind: ExprKind::IsNull(Box::new(value)), expr_type: Type::Bool, at };
                 Expr { kind: ExprKind::Not(Box::new(is_null)), expr_type: Type::Bool, at }
             };
             // A row of NULLs alone is left out.
@@ -185,7 +227,10 @@ struct UnpivotShape<'a> {
 }
 
 fn named(columns: &[Column], alias: &str) -> Names {
-    let columns = columns.iter().map(|column| ScopeColumn { column: column.clone(), pseudo: false }).collect();
+    let columns = columns
+        .iter()
+        .map(|column| ScopeColumn { column: column.clone(), pseudo: false })
+        .collect();
     Names::of_variable(RangeVariable { name: Arc::from(alias), columns, value: None })
 }
 
@@ -197,10 +242,14 @@ fn pivot_label(value: &ast::Expr) -> Result<String> {
         ast::ExprKind::Float(text) => format!("_{}", text.replace('.', "_point_")),
         ast::ExprKind::Bool(value) => value.to_string(),
         ast::ExprKind::Null => "NULL".to_owned(),
-        ast::ExprKind::Literal { text, .. } => format!("_{}", text.replace(['-', ' ', ':', '.'], "_")),
+        ast::ExprKind::Literal { text, .. } => {
+            format!("_{}", text.replace(['-', ' ', ':', '.'], "_"))
+        }
         ast::ExprKind::Unary { operator: ast::UnaryOperator::Minus, operand } => {
             format!("_minus{}", pivot_label(operand)?)
         }
-        _ => return Err(SqlError::at(value.at, "A PIVOT value must be a constant or have an alias")),
+        _ => {
+            return Err(SqlError::at(value.at, "A PIVOT value must be a constant or have an alias"));
+        }
     })
 }

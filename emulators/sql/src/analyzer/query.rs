@@ -65,7 +65,11 @@ impl Analyzer<'_> {
     }
 
     /// `ORDER BY` over a relation whose columns have names.
-    fn order_relation(&mut self, relation: Relation, order_by: &[ast::OrderItem]) -> Result<Relation> {
+    fn order_relation(
+        &mut self,
+        relation: Relation,
+        order_by: &[ast::OrderItem],
+    ) -> Result<Relation> {
         if order_by.is_empty() {
             return Ok(relation);
         }
@@ -77,7 +81,9 @@ impl Analyzer<'_> {
                 .map(|item| {
                     let value = match ordinal(&item.value) {
                         Some(ordinal) => nth_column(&columns, ordinal, item.value.at)?,
-                        None => this.in_clause("ORDER BY clause after set operation", |this| this.resolve(&item.value))?,
+                        None => this.in_clause("ORDER BY clause after set operation", |this| {
+                            this.resolve(&item.value)
+                        })?,
                     };
                     this.sort_item(value, item)
                 })
@@ -87,17 +93,26 @@ impl Analyzer<'_> {
         Ok(Relation { plan, columns, is_value_table })
     }
 
-    pub(super) fn limited(&mut self, plan: Plan, limit: Option<&ast::Expr>, offset: Option<&ast::Expr>) -> Result<Plan> {
+    pub(super) fn limited(
+        &mut self,
+        plan: Plan,
+        limit: Option<&ast::Expr>,
+        offset: Option<&ast::Expr>,
+    ) -> Result<Plan> {
         if limit.is_none() && offset.is_none() {
             return Ok(plan);
         }
         let mut count = |expr: &ast::Expr| {
             let what = "LIMIT and OFFSET";
-            let value = self.in_clause("LIMIT clause", |this| this.resolve_as(expr, &Type::Int64, what))?;
+            let value =
+                self.in_clause("LIMIT clause", |this| this.resolve_as(expr, &Type::Int64, what))?;
             if let Some(Value::Int64(count)) = value.as_literal()
                 && *count < 0
             {
-                return Err(SqlError::at(expr.at, format!("Expected integer literal or parameter, but got {count}")));
+                return Err(SqlError::at(
+                    expr.at,
+                    format!("Expected integer literal or parameter, but got {count}"),
+                ));
             }
             Ok(value)
         };
@@ -109,19 +124,34 @@ impl Analyzer<'_> {
     fn common_tables(&mut self, with: &ast::With) -> Result<Vec<CommonTable>> {
         let mut tables = Vec::with_capacity(with.tables.len());
         for table in &with.tables {
-            let is_known = with.tables.iter().filter(|other| other.name.name.eq_ignore_ascii_case(&table.name.name)).count() > 1;
+            let is_known = with
+                .tables
+                .iter()
+                .filter(|other| other.name.name.eq_ignore_ascii_case(&table.name.name))
+                .count()
+                > 1;
             if is_known {
-                return Err(SqlError::at(table.name.at, format!("Duplicate alias {} for WITH subquery", table.name.name)));
+                return Err(SqlError::at(
+                    table.name.at,
+                    format!("Duplicate alias {} for WITH subquery", table.name.name),
+                ));
             }
             let recursive = match recursive_parts(with, table) {
-                Some((base, step, distinct)) => self.recursive_table(table, base, step, distinct)?,
+                Some((base, step, distinct)) => {
+                    self.recursive_table(table, base, step, distinct)?
+                }
                 None => None,
             };
             let resolved = match recursive {
                 Some(recursive) => recursive,
                 None => {
-                    let relation = self.with_fresh_collector(|this| this.resolve_query(&table.query))?;
-                    let number = self.new_common(&table.name.name, &relation.columns, relation.is_value_table);
+                    let relation =
+                        self.with_fresh_collector(|this| this.resolve_query(&table.query))?;
+                    let number = self.new_common(
+                        &table.name.name,
+                        &relation.columns,
+                        relation.is_value_table,
+                    );
                     let columns = relation.columns.iter().map(|column| column.id).collect();
                     CommonTable { number, plan: relation.plan, columns, recursion: None }
                 }
@@ -132,7 +162,10 @@ impl Analyzer<'_> {
     }
 
     /// A query that stands apart has no part in the aggregates of the one around it.
-    pub(super) fn with_fresh_collector<T>(&mut self, body: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+    pub(super) fn with_fresh_collector<T>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
         let outer = std::mem::take(&mut self.collector);
         let result = body(self);
         self.collector = outer;
@@ -142,8 +175,10 @@ impl Analyzer<'_> {
     fn new_common(&mut self, name: &str, columns: &[Column], is_value_table: bool) -> usize {
         let number = self.next_common;
         self.next_common += 1;
-        let columns =
-            columns.iter().map(|column| (Arc::clone(&column.name), column.column_type.clone())).collect();
+        let columns = columns
+            .iter()
+            .map(|column| (Arc::clone(&column.name), column.column_type.clone()))
+            .collect();
         self.common.push(CommonName { name: name.to_owned(), number, columns, is_value_table });
         number
     }
@@ -163,7 +198,10 @@ impl Analyzer<'_> {
             Some((alias, low, high)) => {
                 let name = alias.as_ref().map_or("depth", |alias| &alias.name);
                 columns.push(self.named_column(name, Type::Int64));
-                Some((self.depth_bound(low.as_ref())?.unwrap_or(0), self.depth_bound(high.as_ref())?))
+                Some((
+                    self.depth_bound(low.as_ref())?.unwrap_or(0),
+                    self.depth_bound(high.as_ref())?,
+                ))
             }
         };
         let number = self.new_common(&table.name.name, &columns, first.is_value_table);
@@ -180,7 +218,8 @@ impl Analyzer<'_> {
             );
             return Err(SqlError::at(table.query.at, text));
         }
-        let types: Vec<Type> = first.columns.iter().map(|column| column.column_type.clone()).collect();
+        let types: Vec<Type> =
+            first.columns.iter().map(|column| column.column_type.clone()).collect();
         let (next_plan, next_ids) = self.as_types(next, &types, table.query.at)?;
         Ok(Some(CommonTable {
             number,
@@ -199,7 +238,12 @@ impl Analyzer<'_> {
     }
 
     /// A relation's columns cast to types.
-    fn as_types(&mut self, relation: Relation, types: &[Type], at: Offset) -> Result<(Plan, Vec<ColumnId>)> {
+    fn as_types(
+        &mut self,
+        relation: Relation,
+        types: &[Type],
+        at: Offset,
+    ) -> Result<(Plan, Vec<ColumnId>)> {
         let Relation { mut plan, columns, .. } = relation;
         let mut computed = Vec::new();
         let mut ids = Vec::with_capacity(columns.len());
@@ -225,9 +269,12 @@ impl Analyzer<'_> {
         let mut bodies = vec![&operation.right];
         let mut left = &operation.left;
         while let QueryBody::SetOperation(inner) = left {
-            let is_same = inner.operator == operation.operator && inner.distinct == operation.distinct
-                && inner.by_name == operation.by_name && operation.operator != SetOperator::Except
-                && inner.mode.is_none() && operation.mode.is_none();
+            let is_same = inner.operator == operation.operator
+                && inner.distinct == operation.distinct
+                && inner.by_name == operation.by_name
+                && operation.operator != SetOperator::Except
+                && inner.mode.is_none()
+                && operation.mode.is_none();
             if !is_same {
                 break;
             }
@@ -262,7 +309,10 @@ impl Analyzer<'_> {
             if relation.columns.len() != width {
                 let text = format!(
                     "Queries in {name} have mismatched column count; query 1 has {width} column{}, query {} has {} column{}",
-                    plural(width), index + 1, relation.columns.len(), plural(relation.columns.len())
+                    plural(width),
+                    index + 1,
+                    relation.columns.len(),
+                    plural(relation.columns.len())
                 );
                 return Err(SqlError::at(at, text));
             }
@@ -289,7 +339,8 @@ impl Analyzer<'_> {
                 if !column.column_type.is_groupable() {
                     let text = format!(
                         "Column {} in {name} has type that does not support set operation comparisons: {}",
-                        index + 1, column.column_type
+                        index + 1,
+                        column.column_type
                     );
                     return Err(SqlError::at(at, text));
                 }
@@ -300,13 +351,20 @@ impl Analyzer<'_> {
             .map(|relation| self.as_types(relation, &types, at))
             .collect::<Result<Vec<_>>>()?;
         let ids = columns.iter().map(|column| column.id).collect();
-        let plan = Plan::SetOperation(Box::new(SetOperation { operator, distinct, inputs, columns: ids }));
+        let plan =
+            Plan::SetOperation(Box::new(SetOperation { operator, distinct, inputs, columns: ids }));
         Ok(Relation { plan, columns, is_value_table })
     }
 
     /// `BY NAME`: columns go where their names are.
-    fn match_by_name(&mut self, relations: Vec<Relation>, operation: &ast::SetOperation) -> Result<Vec<Relation>> {
-        let has = |relation: &Relation, name: &str| relation.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+    fn match_by_name(
+        &mut self,
+        relations: Vec<Relation>,
+        operation: &ast::SetOperation,
+    ) -> Result<Vec<Relation>> {
+        let has = |relation: &Relation, name: &str| {
+            relation.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name))
+        };
         let mut names: Vec<Arc<str>> = Vec::new();
         let mode = operation.mode.as_deref();
         for (index, relation) in relations.iter().enumerate() {
@@ -318,7 +376,10 @@ impl Analyzer<'_> {
                     Some("INNER") => everywhere,
                     // Without a mode, and with STRICT, all columns must be everywhere.
                     _ if !everywhere => {
-                        let text = format!("BY NAME requires all queries to have the same columns; column {} is missing in a query", column.name);
+                        let text = format!(
+                            "BY NAME requires all queries to have the same columns; column {} is missing in a query",
+                            column.name
+                        );
                         return Err(SqlError::at(operation.at, text));
                     }
                     _ => true,
@@ -337,12 +398,18 @@ impl Analyzer<'_> {
                 let mut computed = Vec::new();
                 let mut columns = Vec::with_capacity(names.len());
                 for name in &names {
-                    let found = relation.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
+                    let found = relation
+                        .columns
+                        .iter()
+                        .find(|column| column.name.eq_ignore_ascii_case(name));
                     columns.push(match found {
                         Some(column) => Column { name: Arc::clone(name), ..column.clone() },
                         None => {
                             let column = self.named_column(name, Type::Int64);
-                            computed.push((column.id, Expr::literal(Value::Null, Type::Int64, operation.at)));
+                            computed.push((
+                                column.id,
+                                Expr::literal(Value::Null, Type::Int64, operation.at),
+                            ));
                             column
                         }
                     });
@@ -374,7 +441,10 @@ fn nth_column(columns: &[Column], ordinal: i64, at: Offset) -> Result<Expr> {
     match index.and_then(|index| columns.get(index)) {
         Some(column) => Ok(Expr::column(column.id, column.column_type.clone(), at)),
         None => {
-            let text = format!("ORDER BY column number item is out of range: {ordinal}. Number of columns: {}", columns.len());
+            let text = format!(
+                "ORDER BY column number item is out of range: {ordinal}. Number of columns: {}",
+                columns.len()
+            );
             Err(SqlError::at(at, text))
         }
     }
@@ -384,8 +454,9 @@ fn nth_column(columns: &[Column], ordinal: i64, at: Offset) -> Result<Expr> {
 pub(super) fn literal_of(plan: &Plan, column: &Column) -> Option<Expr> {
     let Plan::Project { computed, .. } = plan else { return None };
     let (_, value) = computed.iter().find(|(id, _)| *id == column.id)?;
-    (value.is_coercible_literal() || matches!(&value.kind, crate::resolved::ExprKind::Array(list) if list.is_empty()))
-        .then(|| value.clone())
+    (value.is_coercible_literal()
+        || matches!(&value.kind, crate::resolved::ExprKind::Array(list) if list.is_empty()))
+    .then(|| value.clone())
 }
 
 fn column_type(relations: &[Relation], index: usize, name: &str, at: Offset) -> Result<Type> {
@@ -398,21 +469,22 @@ fn column_type(relations: &[Relation], index: usize, name: &str, at: Offset) -> 
             None => {
                 common = Some(match common {
                     None => column.column_type.clone(),
-                    Some(common) => {
-                        supertype(&common, &column.column_type).ok_or_else(|| mismatch(relations, index, name, at))?
-                    }
+                    Some(common) => supertype(&common, &column.column_type)
+                        .ok_or_else(|| mismatch(relations, index, name, at))?,
                 });
             }
         }
     }
     let sample = common.map(|common| Expr::column(ColumnId(u32::MAX), common, at));
-    super::coercion::common_type(sample.iter().chain(&literals)).ok_or_else(|| mismatch(relations, index, name, at))
+    super::coercion::common_type(sample.iter().chain(&literals))
+        .ok_or_else(|| mismatch(relations, index, name, at))
 }
 
 fn mismatch(relations: &[Relation], index: usize, name: &str, at: Offset) -> SqlError {
     let types: Vec<String> =
         relations.iter().map(|relation| relation.columns[index].column_type.to_string()).collect();
-    let text = format!("Column {} in {name} has incompatible types: {}", index + 1, types.join(", "));
+    let text =
+        format!("Column {} in {name} has incompatible types: {}", index + 1, types.join(", "));
     SqlError::at(at, text)
 }
 
@@ -430,7 +502,10 @@ pub(super) fn operator_name(operator: SetOperator, distinct: bool) -> String {
 }
 
 /// The two sides of `base UNION step`, where the step names the table itself.
-fn recursive_parts<'q>(with: &ast::With, table: &'q ast::CommonTable) -> Option<(&'q QueryBody, &'q QueryBody, bool)> {
+fn recursive_parts<'q>(
+    with: &ast::With,
+    table: &'q ast::CommonTable,
+) -> Option<(&'q QueryBody, &'q QueryBody, bool)> {
     if !with.recursive {
         return None;
     }

@@ -39,13 +39,20 @@ impl Analyzer<'_> {
         self.catalog.routine(&full)
     }
 
-    pub(super) fn routine_call(&mut self, routine: &Routine, call: &Call, at: Offset) -> Result<Expr> {
+    pub(super) fn routine_call(
+        &mut self,
+        routine: &Routine,
+        call: &Call,
+        at: Offset,
+    ) -> Result<Expr> {
         let name = routine.path.last().map(String::as_str).unwrap_or_default();
         if call.args.len() != routine.parameters.len() {
             let wanted: Vec<String> = routine
                 .parameters
                 .iter()
-                .map(|parameter| parameter.parameter_type.as_ref().map_or("ANY TYPE".to_owned(), Type::to_string))
+                .map(|parameter| {
+                    parameter.parameter_type.as_ref().map_or("ANY TYPE".to_owned(), Type::to_string)
+                })
                 .collect();
             let text = format!(
                 "Number of arguments does not match for function {name}. Supported signature: {name}({})",
@@ -60,7 +67,11 @@ impl Analyzer<'_> {
         for (arg, parameter) in call.args.iter().zip(&routine.parameters) {
             let value = self.resolve(&arg.value)?;
             args.push(match &parameter.parameter_type {
-                Some(to) => self.coerce(value, to, &format!("Argument {} of function {name}", parameter.name))?,
+                Some(to) => self.coerce(
+                    value,
+                    to,
+                    &format!("Argument {} of function {name}", parameter.name),
+                )?,
                 None => value,
             });
         }
@@ -73,7 +84,11 @@ impl Analyzer<'_> {
                 let function = ForeignFunction {
                     name: name.to_owned(),
                     language: language.clone(),
-                    parameters: routine.parameters.iter().map(|parameter| parameter.name.clone()).collect(),
+                    parameters: routine
+                        .parameters
+                        .iter()
+                        .map(|parameter| parameter.name.clone())
+                        .collect(),
                     result: result.clone(),
                     code: routine.body.clone(),
                 };
@@ -91,13 +106,16 @@ impl Analyzer<'_> {
 
     /// The body with the arguments bound.
     fn inline(&mut self, routine: &Routine, args: Vec<Expr>, at: Offset) -> Result<Expr> {
-        let body = parser::parse_expression(&routine.body).map_err(|error| in_routine(routine, error))?;
+        let body =
+            parser::parse_expression(&routine.body).map_err(|error| in_routine(routine, error))?;
         let mut bindings = Vec::with_capacity(args.len());
         let mut arguments = Vec::with_capacity(args.len());
         for (arg, parameter) in args.into_iter().zip(&routine.parameters) {
             if arg.as_literal().is_some() {
                 let kind = match arg.kind {
-                    ExprKind::Literal { value, .. } => ExprKind::Literal { value, coercible: false },
+                    ExprKind::Literal { value, .. } => {
+                        ExprKind::Literal { value, coercible: false }
+                    }
                     kind => kind,
                 };
                 arguments.push((parameter.name.clone(), Expr { kind, ..arg }));
@@ -128,7 +146,8 @@ impl Analyzer<'_> {
         if self.collector.in_aggregate {
             return Err(SqlError::at(at, "Aggregations of aggregations are not allowed"));
         }
-        let body = parser::parse_expression(&routine.body).map_err(|error| in_routine(routine, error))?;
+        let body =
+            parser::parse_expression(&routine.body).map_err(|error| in_routine(routine, error))?;
         let mut arguments = Vec::with_capacity(call.args.len());
         for (arg, parameter) in call.args.iter().zip(&routine.parameters) {
             let value = self.resolve(&arg.value)?;
@@ -154,14 +173,23 @@ impl Analyzer<'_> {
         let written = name.text();
         match written.to_ascii_uppercase().as_str() {
             "RANGE_SESSIONIZE" => return self.range_sessionize(args, name.at),
-            "APPENDS" | "CHANGES" | "EXTERNAL_QUERY" | "VECTOR_SEARCH" | "SEARCH" | "GAP_FILL"
+            "APPENDS"
+            | "CHANGES"
+            | "EXTERNAL_QUERY"
+            | "VECTOR_SEARCH"
+            | "SEARCH"
+            | "GAP_FILL"
             | "EXTERNAL_OBJECT_TRANSFORM" => {
-                return Err(SqlError::not_implemented(format!("the table function {written}")).or_at(name.at));
+                return Err(SqlError::not_implemented(format!("the table function {written}"))
+                    .or_at(name.at));
             }
             _ => {}
         }
         let Some(routine) = self.stored_routine(name, false)? else {
-            return Err(SqlError::at(name.at, format!("Table-valued function not found: {written}")));
+            return Err(SqlError::at(
+                name.at,
+                format!("Table-valued function not found: {written}"),
+            ));
         };
         if routine.kind != RoutineKind::TableFunction {
             let text = format!("Table-valued function is not expected here: {written}");
@@ -185,7 +213,8 @@ impl Analyzer<'_> {
                 arg => tables.push((parameter.name.clone(), self.table_argument(arg)?)),
             }
         }
-        let query = parser::parse_query(&routine.body).map_err(|error| in_routine(&routine, error))?;
+        let query =
+            parser::parse_query(&routine.body).map_err(|error| in_routine(&routine, error))?;
         let resolved = self.isolated(name.at, |this| {
             this.arguments = values;
             this.table_arguments = tables;
@@ -199,7 +228,11 @@ impl Analyzer<'_> {
             TvfArg::Query(query) => self.with_fresh_collector(|this| this.resolve_query(query)),
             TvfArg::Table(path) => {
                 let from = ast::FromItem {
-                    kind: ast::FromKind::Table { path: path.clone(), system_time: None, with_offset: None },
+                    kind: ast::FromKind::Table {
+                        path: path.clone(),
+                        system_time: None,
+                        with_offset: None,
+                    },
                     alias: None,
                     operators: Vec::new(),
                     at: path.at,
@@ -207,7 +240,9 @@ impl Analyzer<'_> {
                 let (plan, names) = self.resolve_from(&from)?;
                 Ok(Relation { plan, columns: names.star(), is_value_table: false })
             }
-            TvfArg::Model(path) => Err(SqlError::not_implemented("a model as an argument").or_at(path.at)),
+            TvfArg::Model(path) => {
+                Err(SqlError::not_implemented("a model as an argument").or_at(path.at))
+            }
             TvfArg::Named(_, arg) => self.table_argument(arg),
             TvfArg::Expr(arg) => Err(SqlError::at(arg.value.at, "Expected a table or a query")),
         }
@@ -226,14 +261,17 @@ impl Analyzer<'_> {
                 return Err(SqlError::at(at, "No matching signature for RANGE_SESSIONIZE"));
             };
             let value = this.resolve(&arg.value)?;
-            value.as_literal().and_then(|value| value.as_str().map(str::to_owned)).ok_or_else(|| {
-                SqlError::at(arg.value.at, "RANGE_SESSIONIZE needs constant arguments")
-            })
+            value.as_literal().and_then(|value| value.as_str().map(str::to_owned)).ok_or_else(
+                || SqlError::at(arg.value.at, "RANGE_SESSIONIZE needs constant arguments"),
+            )
         };
         let column = |name: &str| {
             let found = input.columns.iter().find(|column| column.name.eq_ignore_ascii_case(name));
             found.cloned().ok_or_else(|| {
-                SqlError::at(at, format!("Column {name} does not exist in the input table of RANGE_SESSIONIZE"))
+                SqlError::at(
+                    at,
+                    format!("Column {name} does not exist in the input table of RANGE_SESSIONIZE"),
+                )
             })
         };
         let range = column(&text(self, range)?)?;
@@ -243,8 +281,13 @@ impl Analyzer<'_> {
         let session_type = Type::Range(Arc::clone(element));
         let mut keys = Vec::new();
         if let TvfArg::Expr(arg) = partition {
-            let ast::ExprKind::Array { elements: ast::ArrayElements::List(names), .. } = &arg.value.kind else {
-                return Err(SqlError::at(arg.value.at, "RANGE_SESSIONIZE needs constant arguments"));
+            let ast::ExprKind::Array { elements: ast::ArrayElements::List(names), .. } =
+                &arg.value.kind
+            else {
+                return Err(SqlError::at(
+                    arg.value.at,
+                    "RANGE_SESSIONIZE needs constant arguments",
+                ));
             };
             for name in names {
                 let arg = ast::Arg { name: None, value: name.clone(), alias: None };
@@ -261,7 +304,8 @@ impl Analyzer<'_> {
                         TvfArg::Expr(arg) => arg.value.at,
                         _ => at,
                     };
-                    let text = format!("Could not cast literal \"{other}\" to type RANGE_SESSIONIZE_MODE");
+                    let text =
+                        format!("Could not cast literal \"{other}\" to type RANGE_SESSIONIZE_MODE");
                     return Err(SqlError::at(place, text));
                 }
             },

@@ -46,8 +46,10 @@ pub(super) enum Found {
 impl Names {
     /// One range variable without a name.
     pub(super) fn of_columns(columns: &[Column]) -> Self {
-        let columns =
-            columns.iter().map(|column| ScopeColumn { column: column.clone(), pseudo: false }).collect();
+        let columns = columns
+            .iter()
+            .map(|column| ScopeColumn { column: column.clone(), pseudo: false })
+            .collect();
         let variable = RangeVariable { name: "".into(), columns, value: None };
         Self { variables: vec![variable], ..Self::default() }
     }
@@ -59,7 +61,9 @@ impl Names {
 
     /// What a first identifier means here: an alias, a column, or a range variable.
     pub(super) fn find(&self, name: &str, at: Offset) -> Result<Option<Found>> {
-        if let Some((_, value)) = self.aliases.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(name)) {
+        if let Some((_, value)) =
+            self.aliases.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(name))
+        {
             return Ok(Some(Found::Alias(value.clone())));
         }
         let same = |column: &&ScopeColumn| column.column.name.eq_ignore_ascii_case(name);
@@ -95,21 +99,26 @@ impl Names {
     pub(super) fn star(&self) -> Vec<Column> {
         let merged = self.merged.iter().map(|column| column.column.clone());
         let is_merged = |column: &&ScopeColumn| {
-            !self.merged.iter().any(|merged| merged.column.name.eq_ignore_ascii_case(&column.column.name))
-        };
-        merged.chain(self.variables.iter().flat_map(|variable| {
-            let fields: Vec<Column> = variable
-                .columns
+            !self
+                .merged
                 .iter()
-                .filter(|column| !column.pseudo)
-                .filter(is_merged)
-                .map(|column| column.column.clone())
-                .collect();
-            match &variable.value {
-                Some(value) if variable.columns.is_empty() => vec![value.clone()],
-                _ => fields,
-            }
-        })).collect()
+                .any(|merged| merged.column.name.eq_ignore_ascii_case(&column.column.name))
+        };
+        merged
+            .chain(self.variables.iter().flat_map(|variable| {
+                let fields: Vec<Column> = variable
+                    .columns
+                    .iter()
+                    .filter(|column| !column.pseudo)
+                    .filter(is_merged)
+                    .map(|column| column.column.clone())
+                    .collect();
+                match &variable.value {
+                    Some(value) if variable.columns.is_empty() => vec![value.clone()],
+                    _ => fields,
+                }
+            }))
+            .collect()
     }
 }
 
@@ -119,11 +128,14 @@ impl RangeVariable {
         if let Some(value) = &self.value {
             return Expr::column(value.id, value.column_type.clone(), at);
         }
-        let columns: Vec<&Column> =
-            self.columns.iter().filter(|column| !column.pseudo).map(|column| &column.column).collect();
-        let fields = columns
+        let columns: Vec<&Column> = self
+            .columns
             .iter()
-            .map(|column| StructField::new(&column.name, column.column_type.clone()));
+            .filter(|column| !column.pseudo)
+            .map(|column| &column.column)
+            .collect();
+        let fields =
+            columns.iter().map(|column| StructField::new(&column.name, column.column_type.clone()));
         let expr_type = Type::struct_of(fields);
         let values = columns
             .iter()

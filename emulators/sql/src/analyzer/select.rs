@@ -11,7 +11,9 @@ use super::window::{PendingWindow, as_column, window_columns, window_exprs};
 use super::{Analyzer, Collector};
 use crate::ast::{self, OrderItem, SelectAs, SelectItem};
 use crate::error::{Offset, Result, SqlError};
-use crate::resolved::{Aggregate, Column, ColumnId, Expr, ExprKind, Plan, SortItem, Window, WindowCall};
+use crate::resolved::{
+    Aggregate, Column, ColumnId, Expr, ExprKind, Plan, SortItem, Window, WindowCall,
+};
 use crate::sql_type::{StructField, Type};
 use crate::value::Value;
 
@@ -43,7 +45,11 @@ struct Parts {
 
 impl Analyzer<'_> {
     /// A `SELECT`, with the `ORDER BY` that follows it.
-    pub(super) fn resolve_select(&mut self, select: &ast::Select, order_by: &[OrderItem]) -> Result<Relation> {
+    pub(super) fn resolve_select(
+        &mut self,
+        select: &ast::Select,
+        order_by: &[OrderItem],
+    ) -> Result<Relation> {
         let (mut plan, names) = match &select.from {
             Some(from) => self.resolve_from(from)?,
             None => (Plan::OneRow, Names::default()),
@@ -59,7 +65,12 @@ impl Analyzer<'_> {
         self.assemble(select, plan, parts)
     }
 
-    fn select_parts(&mut self, select: &ast::Select, order_by: &[OrderItem], has_from: bool) -> Result<Parts> {
+    fn select_parts(
+        &mut self,
+        select: &ast::Select,
+        order_by: &[OrderItem],
+        has_from: bool,
+    ) -> Result<Parts> {
         let named_windows =
             select.windows.iter().map(|(name, spec)| (name.name.clone(), spec.clone())).collect();
         let fresh = Collector { named_windows, ..Collector::default() };
@@ -69,7 +80,12 @@ impl Analyzer<'_> {
         resolved.map(|parts| Parts { collector, ..parts })
     }
 
-    fn select_clauses(&mut self, select: &ast::Select, order_by: &[OrderItem], has_from: bool) -> Result<Parts> {
+    fn select_clauses(
+        &mut self,
+        select: &ast::Select,
+        order_by: &[OrderItem],
+        has_from: bool,
+    ) -> Result<Parts> {
         let items = self.select_items(&select.items, has_from)?;
         let mut grouping = None;
         if let Some(group_by) = &select.group_by {
@@ -116,7 +132,11 @@ impl Analyzer<'_> {
             .collect()
     }
 
-    fn resolve_group_by(&mut self, group_by: &ast::GroupBy, items: &[Selected]) -> Result<Grouping> {
+    fn resolve_group_by(
+        &mut self,
+        group_by: &ast::GroupBy,
+        items: &[Selected],
+    ) -> Result<Grouping> {
         if group_by.all {
             let mut grouping = Grouping::default();
             for item in items {
@@ -136,7 +156,8 @@ impl Analyzer<'_> {
             if let ast::ExprKind::Path(path) = &expr.kind
                 && let [name] = &path.parts[..]
             {
-                let named = |item: &&Selected| item.is_alias && item.name.eq_ignore_ascii_case(&name.name);
+                let named =
+                    |item: &&Selected| item.is_alias && item.name.eq_ignore_ascii_case(&name.name);
                 if let Some(item) = items.iter().find(named)
                     && !this.reads_aggregate(&item.value)
                 {
@@ -170,7 +191,11 @@ impl Analyzer<'_> {
     }
 
     /// The select list, stars taken apart.
-    pub(super) fn select_items(&mut self, items: &[SelectItem], has_from: bool) -> Result<Vec<Selected>> {
+    pub(super) fn select_items(
+        &mut self,
+        items: &[SelectItem],
+        has_from: bool,
+    ) -> Result<Vec<Selected>> {
         let mut out = Vec::with_capacity(items.len());
         for item in items {
             match item {
@@ -228,7 +253,8 @@ impl Analyzer<'_> {
             if except.iter().any(|excluded| excluded.name.eq_ignore_ascii_case(&name)) {
                 continue;
             }
-            let replaced = replace.iter().find(|(_, replaced)| replaced.name.eq_ignore_ascii_case(&name));
+            let replaced =
+                replace.iter().find(|(_, replaced)| replaced.name.eq_ignore_ascii_case(&name));
             let value = match replaced {
                 Some((expr, _)) => self.resolve(expr)?,
                 None => value,
@@ -246,7 +272,8 @@ impl Analyzer<'_> {
         if let ast::ExprKind::Path(path) = &of.kind
             && let [name] = &path.parts[..]
         {
-            let variable = self.levels.last().and_then(|level| level.names.variable(&name.name)).cloned();
+            let variable =
+                self.levels.last().and_then(|level| level.names.variable(&name.name)).cloned();
             if let Some(variable) = variable
                 && (variable.value.is_none() || !variable.columns.is_empty())
             {
@@ -276,7 +303,12 @@ impl Analyzer<'_> {
             .collect())
     }
 
-    fn assemble(&mut self, select: &ast::Select, mut plan: Plan, mut parts: Parts) -> Result<Relation> {
+    fn assemble(
+        &mut self,
+        select: &ast::Select,
+        mut plan: Plan,
+        mut parts: Parts,
+    ) -> Result<Relation> {
         let is_grouped = parts.grouping.is_some()
             || !parts.collector.aggregates.is_empty()
             || !parts.collector.grouping.is_empty()
@@ -328,7 +360,10 @@ impl Analyzer<'_> {
         let mut asked = Vec::new();
         for (id, expr) in &parts.collector.grouping {
             let Some(key) = keys.iter().position(|(_, key)| key == expr) else {
-                return Err(SqlError::at(at, "GROUPING must have an argument that exists within the group-by expression list"));
+                return Err(SqlError::at(
+                    at,
+                    "GROUPING must have an argument that exists within the group-by expression list",
+                ));
             };
             asked.push((*id, key));
         }
@@ -379,7 +414,12 @@ impl Analyzer<'_> {
     }
 
     /// `SELECT AS STRUCT` and `SELECT AS VALUE`.
-    fn select_as(&mut self, select: &ast::Select, plan: Plan, columns: Vec<Column>) -> Result<Relation> {
+    fn select_as(
+        &mut self,
+        select: &ast::Select,
+        plan: Plan,
+        columns: Vec<Column>,
+    ) -> Result<Relation> {
         match &select.select_as {
             None => Ok(Relation { plan, columns, is_value_table: false }),
             Some(SelectAs::Value) => {
@@ -390,14 +430,20 @@ impl Analyzer<'_> {
                 Ok(Relation { plan, columns, is_value_table: true })
             }
             Some(SelectAs::Struct) => {
-                let fields = columns.iter().map(|column| StructField::new(&column.name, column.column_type.clone()));
+                let fields = columns
+                    .iter()
+                    .map(|column| StructField::new(&column.name, column.column_type.clone()));
                 let struct_type = Type::struct_of(fields);
                 let values = columns
                     .iter()
                     .map(|column| Expr::column(column.id, column.column_type.clone(), select.at))
                     .collect();
                 let id = self.new_column();
-                let value = Expr { kind: ExprKind::Struct(values), expr_type: struct_type.clone(), at: select.at };
+                let value = Expr {
+                    kind: ExprKind::Struct(values),
+                    expr_type: struct_type.clone(),
+                    at: select.at,
+                };
                 let plan = Plan::Project { input: Box::new(plan), computed: vec![(id, value)] };
                 let column = Column { id, name: "".into(), column_type: struct_type };
                 Ok(Relation { plan, columns: vec![column], is_value_table: true })
@@ -409,7 +455,12 @@ impl Analyzer<'_> {
     }
 
     /// `DISTINCT` and `ORDER BY`.
-    fn finish(&mut self, select: &ast::Select, relation: Relation, order_by: Vec<SortItem>) -> Result<Relation> {
+    fn finish(
+        &mut self,
+        select: &ast::Select,
+        relation: Relation,
+        order_by: Vec<SortItem>,
+    ) -> Result<Relation> {
         let Relation { mut plan, columns, is_value_table } = relation;
         if select.distinct {
             let ids: Vec<ColumnId> = columns.iter().map(|column| column.id).collect();
@@ -423,7 +474,9 @@ impl Analyzer<'_> {
                 }
             }
             for item in &order_by {
-                if as_column(&item.value).is_none_or(|id| !ids.contains(&id)) && !is_constant(&item.value) {
+                if as_column(&item.value).is_none_or(|id| !ids.contains(&id))
+                    && !is_constant(&item.value)
+                {
                     let text = "ORDER BY clause expression references a column which is not visible after SELECT DISTINCT";
                     return Err(SqlError::at(item.value.at, text));
                 }
@@ -468,7 +521,10 @@ pub(super) fn nth(items: &[Selected], ordinal: i64, clause: &str, at: Offset) ->
     match index.and_then(|index| items.get(index)) {
         Some(item) => Ok(Expr { at, ..item.value.clone() }),
         None => {
-            let text = format!("{clause} column number item is out of range: {ordinal}. Number of columns: {}", items.len());
+            let text = format!(
+                "{clause} column number item is out of range: {ordinal}. Number of columns: {}",
+                items.len()
+            );
             Err(SqlError::at(at, text))
         }
     }

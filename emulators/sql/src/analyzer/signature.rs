@@ -61,10 +61,14 @@ impl Signature {
 
     /// The parameter at a position of a call.
     pub(super) fn param(&self, position: usize) -> Option<&Param> {
-        match self.params.get(position) {
-            Some(param) => Some(param),
-            None => self.params.last().filter(|param| param.repeated),
+        if let Some(param) = self.params.get(position) {
+            return Some(param);
         }
+        // Parameters that repeat do so together, in turn.
+        let first = self.params.iter().position(|param| param.repeated)?;
+        let turns: Vec<&Param> =
+            self.params[first..].iter().filter(|param| param.repeated).collect();
+        turns.get((position - first) % turns.len()).copied()
     }
 
     fn shape(&self) -> &'static str {
@@ -84,7 +88,7 @@ impl Signature {
                 plural(args.len())
             ));
         }
-        let is_open = self.params.last().is_some_and(|param| param.repeated);
+        let is_open = self.params.iter().any(|param| param.repeated);
         if args.len() > self.params.len() && !is_open {
             let most = self.params.len();
             return Err(format!(
@@ -137,8 +141,7 @@ impl Signature {
                 }
                 match (&param.pattern, &arg.expr_type) {
                     (Pattern::Template(_), _) => direct.push(arg),
-                    (Pattern::ArrayOf(_), Type::Array(element))
-                        if !matches!(&arg.kind, ExprKind::Array(list) if list.is_empty()) =>
+                    (Pattern::ArrayOf(_), Type::Array(element)) if !matches!(&arg.kind, ExprKind::Array(list) if list.is_empty()) =>
                     {
                         inner.push((**element).clone());
                     }
@@ -167,7 +170,9 @@ impl Signature {
             let untyped = direct.iter().all(|expr| expr.is_untyped_null());
             for element in inner {
                 common = Some(match common {
-                    Some(common) if !untyped => supertype(&common, &element).ok_or_else(no_common)?,
+                    Some(common) if !untyped => {
+                        supertype(&common, &element).ok_or_else(no_common)?
+                    }
                     _ => element,
                 });
             }
@@ -267,7 +272,9 @@ impl Pattern {
             Self::StructOf(fields) => {
                 let fields = fields
                     .iter()
-                    .map(|(name, pattern)| Some(StructField::new(name, pattern.resolve(templates)?)))
+                    .map(|(name, pattern)| {
+                        Some(StructField::new(name, pattern.resolve(templates)?))
+                    })
                     .collect::<Option<Vec<_>>>()?;
                 Some(Type::struct_of(fields))
             }
@@ -387,9 +394,15 @@ pub(super) fn arrange(
                 let named = |param: &Param| {
                     param.name.as_ref().is_some_and(|known| known.eq_ignore_ascii_case(&name))
                 };
-                let place = signatures.iter().find_map(|signature| signature.params.iter().position(named));
+                let place =
+                    signatures.iter().find_map(|signature| signature.params.iter().position(named));
                 place.ok_or_else(|| {
-                    SqlError::at(value.at, format!("Named argument {name} not found in signature for call to function"))
+                    SqlError::at(
+                        value.at,
+                        format!(
+                            "Named argument {name} not found in signature for call to function"
+                        ),
+                    )
                 })?
             }
         };
@@ -403,7 +416,9 @@ pub(super) fn arrange(
     }
     Ok(places
         .into_iter()
-        .map(|value| value.unwrap_or_else(|| Expr::literal(crate::value::Value::Null, Type::Int64, 0)))
+        .map(|value| {
+            value.unwrap_or_else(|| Expr::literal(crate::value::Value::Null, Type::Int64, 0))
+        })
         .collect())
 }
 

@@ -3,11 +3,14 @@
 
 use super::signature::{Signature, Spelling, choose};
 use super::{Analyzer, coerce_to};
-use crate::ast::{self, Call, NullOrder, OrderItem, WindowFrameBound, WindowFrameUnit, WindowReference};
+use crate::ast::{
+    self, Call, NullOrder, OrderItem, WindowFrameBound, WindowFrameUnit, WindowReference,
+};
 use crate::error::{Offset, Result, SqlError};
 use crate::functions;
 use crate::resolved::{
-    AggregateCall, AggregateKind, ColumnId, Expr, ExprKind, Frame, FrameBound, FrameUnit, SortItem, WindowCall, WindowKind,
+    AggregateCall, AggregateKind, ColumnId, Expr, ExprKind, Frame, FrameBound, FrameUnit, SortItem,
+    WindowCall, WindowKind,
 };
 use crate::sql_type::Type;
 use crate::value::Value;
@@ -34,10 +37,7 @@ impl Analyzer<'_> {
 
     pub(super) fn sort_item(&self, value: Expr, item: &OrderItem) -> Result<SortItem> {
         if !value.expr_type.is_orderable() {
-            let text = format!(
-                "ORDER BY does not support expressions of type {}",
-                value.expr_type
-            );
+            let text = format!("ORDER BY does not support expressions of type {}", value.expr_type);
             return Err(SqlError::at(value.at, text));
         }
         let nulls_first = match item.nulls {
@@ -74,7 +74,13 @@ impl Analyzer<'_> {
     }
 
     /// An aggregate call of the query's grouping.
-    pub(super) fn aggregate_call(&mut self, name: &str, call: &Call, safe: bool, at: Offset) -> Result<Expr> {
+    pub(super) fn aggregate_call(
+        &mut self,
+        name: &str,
+        call: &Call,
+        safe: bool,
+        at: Offset,
+    ) -> Result<Expr> {
         if let Some(clause) = self.collector.no_aggregates {
             let text = format!("Aggregate function {name} not allowed in {clause}");
             return Err(SqlError::at(at, text));
@@ -103,7 +109,13 @@ impl Analyzer<'_> {
     }
 
     /// An aggregate call, resolved, with a column of its own.
-    pub(super) fn aggregate(&mut self, name: &str, call: &Call, safe: bool, at: Offset) -> Result<AggregateCall> {
+    pub(super) fn aggregate(
+        &mut self,
+        name: &str,
+        call: &Call,
+        safe: bool,
+        at: Offset,
+    ) -> Result<AggregateCall> {
         let overloads = functions::aggregate(name);
         let signatures: Vec<Signature> = overloads
             .iter()
@@ -114,7 +126,10 @@ impl Analyzer<'_> {
             && let Some(arg) = args.first()
             && !arg.expr_type.is_groupable()
         {
-            let text = format!("Aggregate functions with DISTINCT cannot be used with arguments of type {}", arg.expr_type);
+            let text = format!(
+                "Aggregate functions with DISTINCT cannot be used with arguments of type {}",
+                arg.expr_type
+            );
             return Err(SqlError::at(at, text));
         }
         let having = match &call.having {
@@ -126,7 +141,12 @@ impl Analyzer<'_> {
             None => None,
             Some(limit) => match self.resolve(limit)?.as_literal() {
                 Some(Value::Int64(limit)) if *limit >= 0 => usize::try_from(*limit).ok(),
-                _ => return Err(SqlError::at(at, "LIMIT of an aggregate function must be a non-negative integer")),
+                _ => {
+                    return Err(SqlError::at(
+                        at,
+                        "LIMIT of an aggregate function must be a non-negative integer",
+                    ));
+                }
             },
         };
         Ok(AggregateCall {
@@ -148,7 +168,10 @@ impl Analyzer<'_> {
     /// `GROUPING(key)`
     pub(super) fn grouping_call(&mut self, key: &ast::Expr, at: Offset) -> Result<Expr> {
         if let Some(clause) = self.collector.no_aggregates {
-            return Err(SqlError::at(at, format!("Aggregate function GROUPING not allowed in {clause}")));
+            return Err(SqlError::at(
+                at,
+                format!("Aggregate function GROUPING not allowed in {clause}"),
+            ));
         }
         let key = self.resolve(key)?;
         let id = self.new_column();
@@ -175,7 +198,13 @@ impl Analyzer<'_> {
         Ok(column)
     }
 
-    fn pending_window(&mut self, name: &str, call: &Call, reference: &WindowReference, at: Offset) -> Result<PendingWindow> {
+    fn pending_window(
+        &mut self,
+        name: &str,
+        call: &Call,
+        reference: &WindowReference,
+        at: Offset,
+    ) -> Result<PendingWindow> {
         let analytic = functions::analytic(name);
         let (signatures, is_analytic): (Vec<Signature>, bool) = if analytic.is_empty() {
             let texts = functions::aggregate(name).iter().flat_map(|function| function.signatures);
@@ -209,16 +238,24 @@ impl Analyzer<'_> {
             WindowKind::Aggregate(aggregate_kind(functions::aggregate(name), number))
         };
         let spec = self.window_spec(reference)?;
-        let partition_by =
-            spec.partition_by.iter().map(|value| self.resolve(value)).collect::<Result<Vec<_>>>()?;
+        let partition_by = spec
+            .partition_by
+            .iter()
+            .map(|value| self.resolve(value))
+            .collect::<Result<Vec<_>>>()?;
         if let Some(value) = partition_by.iter().find(|value| !value.expr_type.is_groupable()) {
-            let text = format!("Partitioning by expressions of type {} is not allowed", value.expr_type);
+            let text =
+                format!("Partitioning by expressions of type {} is not allowed", value.expr_type);
             return Err(SqlError::at(value.at, text));
         }
         let order_by = self.sort_items(&spec.order_by)?;
-        let needs_order = ["RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST", "NTILE", "LAG", "LEAD"];
+        let needs_order =
+            ["RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST", "NTILE", "LAG", "LEAD"];
         if needs_order.contains(&name) && order_by.is_empty() {
-            let text = format!("Window ORDER BY is required for analytic function {}", name.to_ascii_lowercase());
+            let text = format!(
+                "Window ORDER BY is required for analytic function {}",
+                name.to_ascii_lowercase()
+            );
             return Err(SqlError::at(at, text));
         }
         let frame = self.frame(spec.frame.as_ref(), &order_by)?;
@@ -250,9 +287,13 @@ impl Analyzer<'_> {
         };
         let mut steps = 0;
         while let Some(base) = spec.base.take() {
-            let same = |(known, _): &&(String, ast::WindowSpec)| known.eq_ignore_ascii_case(&base.name);
+            let same =
+                |(known, _): &&(String, ast::WindowSpec)| known.eq_ignore_ascii_case(&base.name);
             let Some((_, named)) = self.collector.named_windows.iter().find(same) else {
-                return Err(SqlError::at(base.at, format!("Unrecognized window alias {}", base.name)));
+                return Err(SqlError::at(
+                    base.at,
+                    format!("Unrecognized window alias {}", base.name),
+                ));
             };
             if spec.partition_by.is_empty() {
                 spec.partition_by.clone_from(&named.partition_by);
@@ -278,7 +319,11 @@ impl Analyzer<'_> {
                 true => FrameBound::UnboundedFollowing,
                 false => FrameBound::CurrentRow,
             };
-            return Ok(Frame { unit: FrameUnit::Range, start: FrameBound::UnboundedPreceding, end });
+            return Ok(Frame {
+                unit: FrameUnit::Range,
+                start: FrameBound::UnboundedPreceding,
+                end,
+            });
         };
         let key = match (frame.unit, order_by) {
             (WindowFrameUnit::Range, [item]) => Some(item.value.expr_type.clone()),
@@ -296,7 +341,12 @@ impl Analyzer<'_> {
         Ok(Frame { unit, start, end })
     }
 
-    fn bound(&mut self, bound: &WindowFrameBound, unit: WindowFrameUnit, key: Option<&Type>) -> Result<FrameBound> {
+    fn bound(
+        &mut self,
+        bound: &WindowFrameBound,
+        unit: WindowFrameUnit,
+        key: Option<&Type>,
+    ) -> Result<FrameBound> {
         let (value, make): (_, fn(Value) -> FrameBound) = match bound {
             WindowFrameBound::UnboundedPreceding => return Ok(FrameBound::UnboundedPreceding),
             WindowFrameBound::CurrentRow => return Ok(FrameBound::CurrentRow),
@@ -318,15 +368,19 @@ impl Analyzer<'_> {
             Some(Value::Int64(offset)) if *offset < 0 => {
                 Err(SqlError::at(at, "Window frame offset must be non-negative"))
             }
-            Some(Value::Null) | None => {
-                Err(SqlError::at(at, "Window framing expression must be a constant that is not NULL"))
-            }
+            Some(Value::Null) | None => Err(SqlError::at(
+                at,
+                "Window framing expression must be a constant that is not NULL",
+            )),
             Some(value) => Ok(make(value.clone())),
         }
     }
 }
 
-fn aggregate_kind(overloads: &[&'static functions::AggregateFunction], number: usize) -> AggregateKind {
+fn aggregate_kind(
+    overloads: &[&'static functions::AggregateFunction],
+    number: usize,
+) -> AggregateKind {
     let mut signature = number;
     for function in overloads {
         if signature < function.signatures.len() {

@@ -46,7 +46,12 @@ impl<'p> Prepared<'p> {
 }
 
 impl<'p> Evaluator<'p> {
-    pub(super) fn aggregate(&self, aggregate: &'p Aggregate, row: &mut Registers, sink: Sink<'_>) -> Result<ControlFlow<()>> {
+    pub(super) fn aggregate(
+        &self,
+        aggregate: &'p Aggregate,
+        row: &mut Registers,
+        sink: Sink<'_>,
+    ) -> Result<ControlFlow<()>> {
         let all: Vec<usize> = (0..aggregate.keys.len()).collect();
         let one = [all];
         let sets: &[Vec<usize>] = aggregate.sets.as_deref().unwrap_or(&one);
@@ -75,7 +80,11 @@ impl<'p> Evaluator<'p> {
                     Some(index) => *index,
                     None => {
                         let index = groups.len();
-                        groups.push(self.new_group(keys.iter().cloned().collect(), set_index, &prepared));
+                        groups.push(self.new_group(
+                            keys.iter().cloned().collect(),
+                            set_index,
+                            &prepared,
+                        ));
                         table.insert_unique(hash, index, |index| {
                             let group = &groups[*index];
                             hash_keys(&hasher, &group.keys, group.set)
@@ -144,7 +153,12 @@ impl<'p> Evaluator<'p> {
     }
 
     /// Takes the row in flight into a group's aggregates.
-    fn add(&self, prepared: &[Prepared<'p>], states: &mut [State], row: &mut Registers) -> Result<()> {
+    fn add(
+        &self,
+        prepared: &[Prepared<'p>],
+        states: &mut [State],
+        row: &mut Registers,
+    ) -> Result<()> {
         for (prepared, state) in prepared.iter().zip(states) {
             let added = self.add_one(prepared, state, row);
             match added {
@@ -155,7 +169,12 @@ impl<'p> Evaluator<'p> {
         Ok(())
     }
 
-    fn add_one(&self, prepared: &Prepared<'p>, state: &mut State, row: &mut Registers) -> Result<()> {
+    fn add_one(
+        &self,
+        prepared: &Prepared<'p>,
+        state: &mut State,
+        row: &mut Registers,
+    ) -> Result<()> {
         let call = prepared.call;
         if let Some(filter) = &call.filter
             && !self.eval(filter, row)?.is_true()
@@ -174,18 +193,27 @@ impl<'p> Evaluator<'p> {
                 self.take(prepared, state, &args, row)
             }
             args => {
-                let args = args.iter().map(|arg| self.eval(arg, row)).collect::<Result<Vec<_>>>()?;
+                let args =
+                    args.iter().map(|arg| self.eval(arg, row)).collect::<Result<Vec<_>>>()?;
                 self.take(prepared, state, &args, row)
             }
         }
     }
 
-    fn take(&self, prepared: &Prepared<'p>, state: &mut State, args: &[Value], row: &mut Registers) -> Result<()> {
+    fn take(
+        &self,
+        prepared: &Prepared<'p>,
+        state: &mut State,
+        args: &[Value],
+        row: &mut Registers,
+    ) -> Result<()> {
         let call = prepared.call;
         let AggregateKind::BuiltIn { function, .. } = &call.kind;
         let is_skipped = match function.nulls {
             AggregateNulls::Skipped => args.iter().any(Value::is_null),
-            AggregateNulls::Counted => call.ignore_nulls && args.first().is_some_and(Value::is_null),
+            AggregateNulls::Counted => {
+                call.ignore_nulls && args.first().is_some_and(Value::is_null)
+            }
         };
         if is_skipped {
             return Ok(());
@@ -211,7 +239,11 @@ impl<'p> Evaluator<'p> {
         if call.order_by.is_empty() && call.limit.is_none() {
             return state.accumulator.add(&self.call_of(prepared), args);
         }
-        let keys = call.order_by.iter().map(|item| self.eval(&item.value, row)).collect::<Result<Row>>()?;
+        let keys = call
+            .order_by
+            .iter()
+            .map(|item| self.eval(&item.value, row))
+            .collect::<Result<Row>>()?;
         state.held.push((keys, args.into()));
         Ok(())
     }
@@ -244,7 +276,8 @@ fn hash_keys(hasher: &DefaultHashBuilder, keys: &[Value], set: usize) -> u64 {
 }
 
 fn is_group(group: &Group, keys: &[Value], set: usize) -> bool {
-    group.set == set && group.keys.iter().zip(keys).all(|(left, right)| compare(left, right).is_eq())
+    group.set == set
+        && group.keys.iter().zip(keys).all(|(left, right)| compare(left, right).is_eq())
 }
 
 /// Whether two values fall into one group.

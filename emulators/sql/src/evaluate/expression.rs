@@ -27,7 +27,8 @@ impl<'p> Evaluator<'p> {
                 }
             }
             ExprKind::Foreign { function, args } => {
-                let values = args.iter().map(|arg| self.eval(arg, row)).collect::<Result<Vec<_>>>()?;
+                let values =
+                    args.iter().map(|arg| self.eval(arg, row)).collect::<Result<Vec<_>>>()?;
                 return crate::routine::call(function, &values, args, self.session);
             }
             ExprKind::Cast { operand, safe, parameters } => {
@@ -46,7 +47,9 @@ impl<'p> Evaluator<'p> {
                 let value = self.eval(operand, row)?;
                 let format = self.eval(format, row)?;
                 let zone = zone.as_ref().map(|zone| self.eval(zone, row)).transpose()?;
-                let (Some(format), false) = (format.as_str(), value.is_null()) else { return Ok(Value::Null) };
+                let (Some(format), false) = (format.as_str(), value.is_null()) else {
+                    return Ok(Value::Null);
+                };
                 let zone = zone.as_ref().and_then(Value::as_str);
                 let types = (&operand.expr_type, &expr.expr_type);
                 let done = crate::cast::format_cast(self.session, &value, types, format, zone);
@@ -98,7 +101,9 @@ impl<'p> Evaluator<'p> {
                 let operand = self.eval(operand, row)?;
                 self.in_subquery(operand, subquery, row)?
             }
-            ExprKind::LikeMany { operand, patterns, all } => self.like_many(operand, patterns, *all, row)?,
+            ExprKind::LikeMany { operand, patterns, all } => {
+                self.like_many(operand, patterns, *all, row)?
+            }
             ExprKind::Case { branches, otherwise } => {
                 for (when, then) in branches {
                     if self.eval(when, row)?.is_true() {
@@ -129,12 +134,12 @@ impl<'p> Evaluator<'p> {
                 (Err(_), None) => Value::Null,
             },
             ExprKind::IsError(operand) => Value::Bool(self.eval(operand, row).is_err()),
-            ExprKind::Struct(values) => {
-                Value::Struct(values.iter().map(|value| self.eval(value, row)).collect::<Result<_>>()?)
-            }
-            ExprKind::Array(values) => {
-                Value::Array(values.iter().map(|value| self.eval(value, row)).collect::<Result<_>>()?)
-            }
+            ExprKind::Struct(values) => Value::Struct(
+                values.iter().map(|value| self.eval(value, row)).collect::<Result<_>>()?,
+            ),
+            ExprKind::Array(values) => Value::Array(
+                values.iter().map(|value| self.eval(value, row)).collect::<Result<_>>()?,
+            ),
             ExprKind::ScalarSubquery(subquery) => {
                 self.remember(subquery, row, |this, row| this.scalar_subquery(subquery, row))?
             }
@@ -180,7 +185,8 @@ impl<'p> Evaluator<'p> {
         result: &Type,
         row: &mut Registers,
     ) -> Result<Value> {
-        let call = Call { session: self.session, args: types, result, signature: function.signature };
+        let call =
+            Call { session: self.session, args: types, result, signature: function.signature };
         let propagates = function.function.nulls == Nulls::Propagate;
         let run = |values: &[Value]| match propagates && values.iter().any(Value::is_null) {
             true => Ok(Value::Null),
@@ -191,7 +197,9 @@ impl<'p> Evaluator<'p> {
             [] => run(&[]),
             [one] => run(&[self.eval(one, row)?]),
             [one, two] => run(&[self.eval(one, row)?, self.eval(two, row)?]),
-            [one, two, three] => run(&[self.eval(one, row)?, self.eval(two, row)?, self.eval(three, row)?]),
+            [one, two, three] => {
+                run(&[self.eval(one, row)?, self.eval(two, row)?, self.eval(three, row)?])
+            }
             _ => run(&args.iter().map(|arg| self.eval(arg, row)).collect::<Result<Vec<_>>>()?),
         }
     }
@@ -241,7 +249,12 @@ impl<'p> Evaluator<'p> {
         Ok(value)
     }
 
-    fn in_subquery(&self, operand: Value, subquery: &'p Subquery, row: &mut Registers) -> Result<Value> {
+    fn in_subquery(
+        &self,
+        operand: Value,
+        subquery: &'p Subquery,
+        row: &mut Registers,
+    ) -> Result<Value> {
         let key = memory_key(subquery, row);
         let known = match self.remembered.borrow().get(&key) {
             Some(Remembered::Set(values, has_null)) => Some((Rc::clone(values), *has_null)),
@@ -253,7 +266,8 @@ impl<'p> Evaluator<'p> {
                 let mut values = HashSet::new();
                 let mut has_null = false;
                 let _flow = self.run(&subquery.plan, row, &mut |row| {
-                    let value = subquery.columns.first().map(|id| row.get(*id).clone()).unwrap_or_default();
+                    let value =
+                        subquery.columns.first().map(|id| row.get(*id).clone()).unwrap_or_default();
                     match value.is_null() {
                         true => has_null = true,
                         false => drop(values.insert(GroupKey(value))),
@@ -282,11 +296,21 @@ impl<'p> Evaluator<'p> {
         })
     }
 
-    fn like_many(&self, operand: &'p Expr, patterns: &'p Patterns, all: bool, row: &mut Registers) -> Result<Value> {
+    fn like_many(
+        &self,
+        operand: &'p Expr,
+        patterns: &'p Patterns,
+        all: bool,
+        row: &mut Registers,
+    ) -> Result<Value> {
         let text = self.eval(operand, row)?;
         let patterns = match patterns {
-            Patterns::List(list) => list.iter().map(|item| self.eval(item, row)).collect::<Result<Vec<_>>>()?,
-            Patterns::Array(array) => self.eval(array, row)?.as_array().unwrap_or_default().to_vec(),
+            Patterns::List(list) => {
+                list.iter().map(|item| self.eval(item, row)).collect::<Result<Vec<_>>>()?
+            }
+            Patterns::Array(array) => {
+                self.eval(array, row)?.as_array().unwrap_or_default().to_vec()
+            }
             Patterns::Subquery(subquery) => {
                 let rows = self.collect(&subquery.plan, row, &subquery.columns)?;
                 rows.into_iter().filter_map(|row| row.into_iter().next()).collect()
@@ -364,7 +388,13 @@ pub(crate) fn compared(operator: Comparison, left: &Value, right: &Value) -> Opt
 }
 
 fn lambda_result(kind: ArrayLambda, elements: &[Value], results: Vec<Value>) -> Value {
-    let kept = || elements.iter().zip(&results).filter(|(_, result)| result.is_true()).map(|(value, _)| value.clone());
+    let kept = || {
+        elements
+            .iter()
+            .zip(&results)
+            .filter(|(_, result)| result.is_true())
+            .map(|(value, _)| value.clone())
+    };
     let places = || {
         let found = results.iter().enumerate().filter(|(_, result)| result.is_true());
         found.map(|(index, _)| Value::Int64(i64::try_from(index).unwrap_or(i64::MAX)))

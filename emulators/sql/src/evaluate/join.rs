@@ -9,7 +9,12 @@ use crate::resolved::{Join, JoinType};
 use crate::value::{GroupKey, Value};
 
 impl<'p> Evaluator<'p> {
-    pub(super) fn join(&self, join: &'p Join, row: &mut Registers, sink: Sink<'_>) -> Result<ControlFlow<()>> {
+    pub(super) fn join(
+        &self,
+        join: &'p Join,
+        row: &mut Registers,
+        sink: Sink<'_>,
+    ) -> Result<ControlFlow<()>> {
         let left_ids = join.left.outputs();
         let right_ids = join.right.outputs();
         let mut right: Vec<Row> = Vec::new();

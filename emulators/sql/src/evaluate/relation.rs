@@ -17,7 +17,12 @@ const GO_ON: Result<ControlFlow<()>> = Ok(ControlFlow::Continue(()));
 
 impl<'p> Evaluator<'p> {
     /// Gives every row of a plan to the sink, until it has enough.
-    pub(crate) fn run(&self, plan: &'p Plan, row: &mut Registers, sink: Sink<'_>) -> Result<ControlFlow<()>> {
+    pub(crate) fn run(
+        &self,
+        plan: &'p Plan,
+        row: &mut Registers,
+        sink: Sink<'_>,
+    ) -> Result<ControlFlow<()>> {
         match plan {
             Plan::OneRow => sink(row),
             Plan::Scan(scan) => self.scan(scan, row, sink),
@@ -43,12 +48,12 @@ impl<'p> Evaluator<'p> {
                 }
                 self.run(body, row, sink)
             }
-            Plan::Filter { input, predicate } => self.run(input, row, &mut |row| {
-                match self.eval(predicate, row)?.is_true() {
+            Plan::Filter { input, predicate } => {
+                self.run(input, row, &mut |row| match self.eval(predicate, row)?.is_true() {
                     true => sink(row),
                     false => GO_ON,
-                }
-            }),
+                })
+            }
             Plan::Project { input, computed } => self.run(input, row, &mut |row| {
                 for (id, value) in computed {
                     let value = self.eval(value, row)?;
@@ -63,7 +68,9 @@ impl<'p> Evaluator<'p> {
             Plan::Aggregate(aggregate) => self.aggregate(aggregate, row, sink),
             Plan::Window(window) => self.window(window, row, sink),
             Plan::Sort { input, items } => self.sort(input, items, None, row, sink),
-            Plan::Limit { input, limit, offset } => self.limit(input, limit.as_ref(), offset.as_ref(), row, sink),
+            Plan::Limit { input, limit, offset } => {
+                self.limit(input, limit.as_ref(), offset.as_ref(), row, sink)
+            }
             Plan::Distinct { input, columns } => {
                 let mut seen: HashSet<Vec<GroupKey>> = HashSet::new();
                 self.run(input, row, &mut |row| match seen.insert(group_key(row, columns)) {
@@ -80,7 +87,10 @@ impl<'p> Evaluator<'p> {
                 let mut text = "Assert failed".to_owned();
                 for value in payload {
                     let shown = self.eval(value, row)?;
-                    text += &format!(": {}", crate::value::text::display(&shown, &value.expr_type, self.session));
+                    text += &format!(
+                        ": {}",
+                        crate::value::text::display(&shown, &value.expr_type, self.session)
+                    );
                 }
                 Err(SqlError::evaluation(text))
             }),
@@ -91,16 +101,22 @@ impl<'p> Evaluator<'p> {
     fn scan(&self, scan: &'p Scan, row: &mut Registers, sink: Sink<'_>) -> Result<ControlFlow<()>> {
         let columns: Vec<usize> = scan.columns.iter().map(|(index, _)| *index).collect();
         let mut flow = ControlFlow::Continue(());
-        self.catalog.scan(&scan.table, scan.at_micros, &columns, &scan.bounds, &mut |number, values| {
-            for ((_, id), value) in scan.columns.iter().zip(values) {
-                row.set(*id, std::mem::take(value));
-            }
-            if let Some(id) = scan.row_number {
-                row.set(id, Value::Int64(i64::try_from(number).unwrap_or(i64::MAX)));
-            }
-            flow = sink(row)?;
-            Ok(flow)
-        })?;
+        self.catalog.scan(
+            &scan.table,
+            scan.at_micros,
+            &columns,
+            &scan.bounds,
+            &mut |number, values| {
+                for ((_, id), value) in scan.columns.iter().zip(values) {
+                    row.set(*id, std::mem::take(value));
+                }
+                if let Some(id) = scan.row_number {
+                    row.set(id, Value::Int64(i64::try_from(number).unwrap_or(i64::MAX)));
+                }
+                flow = sink(row)?;
+                Ok(flow)
+            },
+        )?;
         Ok(flow)
     }
 
@@ -111,7 +127,9 @@ impl<'p> Evaluator<'p> {
         let table = match known {
             Common::Rows(rows) => return Ok(rows),
             Common::Pending(table) => table,
-            Common::Unknown => return Err(SqlError::evaluation("a common table was read before it was defined")),
+            Common::Unknown => {
+                return Err(SqlError::evaluation("a common table was read before it was defined"));
+            }
         };
         let rows = match &table.recursion {
             None => self.collect(&table.plan, row, &table.columns)?,
@@ -123,13 +141,20 @@ impl<'p> Evaluator<'p> {
     }
 
     /// The base, then steps over what the step before gave, until one gives nothing.
-    fn recurse(&self, table: &'p CommonTable, recursion: &'p Recursion, row: &mut Registers) -> Result<Vec<Row>> {
+    fn recurse(
+        &self,
+        table: &'p CommonTable,
+        recursion: &'p Recursion,
+        row: &mut Registers,
+    ) -> Result<Vec<Row>> {
         let mut seen: HashSet<Vec<GroupKey>> = HashSet::new();
         let mut fresh = |rows: Vec<Row>| -> Vec<Row> {
             if !recursion.distinct {
                 return rows;
             }
-            rows.into_iter().filter(|row| seen.insert(row.iter().cloned().map(GroupKey).collect())).collect()
+            rows.into_iter()
+                .filter(|row| seen.insert(row.iter().cloned().map(GroupKey).collect()))
+                .collect()
         };
         let with_depth = |rows: &[Row], depth: usize| -> Vec<Row> {
             match &recursion.depth {
@@ -139,7 +164,9 @@ impl<'p> Evaluator<'p> {
                     if depth < *low || high.is_some_and(|high| depth > high) {
                         return Vec::new();
                     }
-                    let extended = rows.iter().map(|row| row.iter().cloned().chain([Value::Int64(depth)]).collect());
+                    let extended = rows
+                        .iter()
+                        .map(|row| row.iter().cloned().chain([Value::Int64(depth)]).collect());
                     extended.collect()
                 }
             }
@@ -147,21 +174,25 @@ impl<'p> Evaluator<'p> {
         let mut step = fresh(self.collect(&table.plan, row, &table.columns)?);
         let mut all = with_depth(&step, 0);
         for depth in 1.. {
-            let is_deep_enough = recursion
-                .depth
-                .is_some_and(|(_, high)| high.is_some_and(|high| i64::try_from(depth).is_ok_and(|depth| depth > high)));
+            let is_deep_enough = recursion.depth.is_some_and(|(_, high)| {
+                high.is_some_and(|high| i64::try_from(depth).is_ok_and(|depth| depth > high))
+            });
             if step.is_empty() || is_deep_enough {
                 break;
             }
             if depth > RECURSION_STEPS_MAX {
-                let text = format!("A recursive CTE has reached the maximum number of iterations: {RECURSION_STEPS_MAX}");
+                let text = format!(
+                    "A recursive CTE has reached the maximum number of iterations: {RECURSION_STEPS_MAX}"
+                );
                 return Err(SqlError::evaluation(text));
             }
             let visible = match recursion.depth {
                 None => step,
                 Some(_) => {
                     let before = i64::try_from(depth - 1).unwrap_or(i64::MAX);
-                    step.iter().map(|row| row.iter().cloned().chain([Value::Int64(before)]).collect()).collect()
+                    step.iter()
+                        .map(|row| row.iter().cloned().chain([Value::Int64(before)]).collect())
+                        .collect()
                 }
             };
             self.common.borrow_mut()[table.number] = Common::Rows(Rc::new(visible));
@@ -175,16 +206,29 @@ impl<'p> Evaluator<'p> {
 
     // ---- arrays ----
 
-    fn unnest(&self, unnest: &'p Unnest, row: &mut Registers, sink: Sink<'_>) -> Result<ControlFlow<()>> {
+    fn unnest(
+        &self,
+        unnest: &'p Unnest,
+        row: &mut Registers,
+        sink: Sink<'_>,
+    ) -> Result<ControlFlow<()>> {
         let mut arrays = Vec::with_capacity(unnest.arrays.len());
         for array in &unnest.arrays {
             arrays.push(self.eval(&array.array, row)?);
         }
-        let length = arrays.iter().map(|array| array.as_array().unwrap_or_default().len()).max().unwrap_or(0);
+        let length = arrays
+            .iter()
+            .map(|array| array.as_array().unwrap_or_default().len())
+            .max()
+            .unwrap_or(0);
         let mut matched = false;
         for index in 0..length {
             for (array, values) in unnest.arrays.iter().zip(&arrays) {
-                let element = values.as_array().and_then(|values| values.get(index)).cloned().unwrap_or_default();
+                let element = values
+                    .as_array()
+                    .and_then(|values| values.get(index))
+                    .cloned()
+                    .unwrap_or_default();
                 set_element(row, array.element, &array.fields, element);
             }
             if let Some(offset) = unnest.offset {
@@ -226,7 +270,8 @@ impl<'p> Evaluator<'p> {
         let mut rows: Vec<(Row, Row)> = Vec::new();
         let by_keys = |left: &(Row, Row), right: &(Row, Row)| order(items, &left.0, &right.0);
         let _flow = self.run(input, row, &mut |row| {
-            let keys = items.iter().map(|item| self.eval(&item.value, row)).collect::<Result<Row>>()?;
+            let keys =
+                items.iter().map(|item| self.eval(&item.value, row)).collect::<Result<Row>>()?;
             rows.push((keys, row.keep(&ids)));
             // With a limit only the first rows are kept: a batch is sorted and cut when it has doubled.
             if let Some(at_most) = at_most
@@ -255,13 +300,18 @@ impl<'p> Evaluator<'p> {
         row: &mut Registers,
         sink: Sink<'_>,
     ) -> Result<ControlFlow<()>> {
-        let count = |expr: Option<&'p Expr>, default: usize, row: &mut Registers| -> Result<usize> {
-            match expr.map(|expr| self.eval(expr, row)).transpose()? {
-                None => Ok(default),
-                Some(Value::Int64(count)) if count >= 0 => Ok(usize::try_from(count).unwrap_or(usize::MAX)),
-                Some(_) => Err(SqlError::evaluation("LIMIT and OFFSET must be non-negative integers")),
-            }
-        };
+        let count =
+            |expr: Option<&'p Expr>, default: usize, row: &mut Registers| -> Result<usize> {
+                match expr.map(|expr| self.eval(expr, row)).transpose()? {
+                    None => Ok(default),
+                    Some(Value::Int64(count)) if count >= 0 => {
+                        Ok(usize::try_from(count).unwrap_or(usize::MAX))
+                    }
+                    Some(_) => {
+                        Err(SqlError::evaluation("LIMIT and OFFSET must be non-negative integers"))
+                    }
+                }
+            };
         let mut skip = count(offset, 0, row)?;
         let mut left = count(limit, usize::MAX, row)?;
         if left == 0 {
@@ -280,7 +330,9 @@ impl<'p> Evaluator<'p> {
             }
             Ok(if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
         };
-        let at_most = count(limit, usize::MAX, &mut Registers::default()).ok().filter(|_| is_literal(limit) && is_literal(offset));
+        let at_most = count(limit, usize::MAX, &mut Registers::default())
+            .ok()
+            .filter(|_| is_literal(limit) && is_literal(offset));
         let _flow = match (input, at_most) {
             (Plan::Sort { input, items }, Some(at_most)) if at_most < usize::MAX => {
                 let skipped = count(offset, 0, row)?;
@@ -293,14 +345,21 @@ impl<'p> Evaluator<'p> {
 
     // ---- sets ----
 
-    fn set_operation(&self, operation: &'p SetOperation, row: &mut Registers, sink: Sink<'_>) -> Result<ControlFlow<()>> {
+    fn set_operation(
+        &self,
+        operation: &'p SetOperation,
+        row: &mut Registers,
+        sink: Sink<'_>,
+    ) -> Result<ControlFlow<()>> {
         if operation.operator == SetOperator::Union {
             let mut seen: HashSet<Vec<GroupKey>> = HashSet::new();
             for (input, ids) in &operation.inputs {
                 let flow = self.run(input, row, &mut |row| {
                     let values = row.keep(ids);
                     row.restore(&operation.columns, &values);
-                    if operation.distinct && !seen.insert(values.into_iter().map(GroupKey).collect()) {
+                    if operation.distinct
+                        && !seen.insert(values.into_iter().map(GroupKey).collect())
+                    {
                         return GO_ON;
                     }
                     sink(row)
@@ -337,7 +396,13 @@ impl<'p> Evaluator<'p> {
         emit(&rows, &operation.columns, row, sink)
     }
 
-    fn sample(&self, input: &'p Plan, percent: &'p Expr, row: &mut Registers, sink: Sink<'_>) -> Result<ControlFlow<()>> {
+    fn sample(
+        &self,
+        input: &'p Plan,
+        percent: &'p Expr,
+        row: &mut Registers,
+        sink: Sink<'_>,
+    ) -> Result<ControlFlow<()>> {
         let percent = self.eval(percent, row)?.as_float64().unwrap_or(0.0);
         if !(0.0..=100.0).contains(&percent) {
             return Err(SqlError::evaluation("TABLESAMPLE percent must be between 0 and 100"));
@@ -353,13 +418,22 @@ impl<'p> Evaluator<'p> {
     }
 
     /// Ranges of one partition that overlap or meet, in order of their starts, are one session.
-    fn sessionize(&self, sessionize: &'p Sessionize, row: &mut Registers, sink: Sink<'_>) -> Result<ControlFlow<()>> {
+    fn sessionize(
+        &self,
+        sessionize: &'p Sessionize,
+        row: &mut Registers,
+        sink: Sink<'_>,
+    ) -> Result<ControlFlow<()>> {
         let ids: Vec<ColumnId> = sessionize.columns.iter().map(|(from, _)| *from).collect();
         let outputs: Vec<ColumnId> = sessionize.columns.iter().map(|(_, to)| *to).collect();
-        let mut partitions: indexmap::IndexMap<Vec<GroupKey>, Vec<(Value, Row)>> = indexmap::IndexMap::new();
+        let mut partitions: indexmap::IndexMap<Vec<GroupKey>, Vec<(Value, Row)>> =
+            indexmap::IndexMap::new();
         let _flow = self.run(&sessionize.input, row, &mut |row| {
             let key = group_key(row, &sessionize.partition);
-            partitions.entry(key).or_default().push((row.get(sessionize.range).clone(), row.keep(&ids)));
+            partitions
+                .entry(key)
+                .or_default()
+                .push((row.get(sessionize.range).clone(), row.keep(&ids)));
             GO_ON
         })?;
         for rows in partitions.values_mut() {
@@ -404,7 +478,8 @@ fn sessions<'v>(ranges: impl Iterator<Item = &'v Value>, meets: bool) -> Vec<Val
         });
         match (&mut open, joins) {
             (Some(open), true) => {
-                let is_later = !open[1].is_null() && (ends[1].is_null() || compare(&ends[1], &open[1]).is_gt());
+                let is_later = !open[1].is_null()
+                    && (ends[1].is_null() || compare(&ends[1], &open[1]).is_gt());
                 if is_later {
                     open[1] = ends[1].clone();
                 }
@@ -427,14 +502,20 @@ fn is_literal(expr: Option<&Expr>) -> bool {
 
 fn set_element(row: &mut Registers, element: ColumnId, fields: &[(usize, ColumnId)], value: Value) {
     for (index, id) in fields {
-        let field = value.as_struct().and_then(|fields| fields.get(*index)).cloned().unwrap_or_default();
+        let field =
+            value.as_struct().and_then(|fields| fields.get(*index)).cloned().unwrap_or_default();
         row.set(*id, field);
     }
     row.set(element, value);
 }
 
 /// Gives kept rows to a sink.
-pub(super) fn emit(rows: &[Row], ids: &[ColumnId], row: &mut Registers, sink: Sink<'_>) -> Result<ControlFlow<()>> {
+pub(super) fn emit(
+    rows: &[Row],
+    ids: &[ColumnId],
+    row: &mut Registers,
+    sink: Sink<'_>,
+) -> Result<ControlFlow<()>> {
     for kept in rows {
         row.restore(ids, kept);
         if sink(row)?.is_break() {

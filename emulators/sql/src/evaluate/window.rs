@@ -22,24 +22,38 @@ struct Kept {
 }
 
 impl<'p> Evaluator<'p> {
-    pub(super) fn window(&self, window: &'p Window, row: &mut Registers, sink: Sink<'_>) -> Result<ControlFlow<()>> {
+    pub(super) fn window(
+        &self,
+        window: &'p Window,
+        row: &mut Registers,
+        sink: Sink<'_>,
+    ) -> Result<ControlFlow<()>> {
         let ids = window.input.outputs();
         let mut rows: Vec<Kept> = Vec::new();
         let _flow = self.run(&window.input, row, &mut |row| {
-            let partition =
-                window.partition_by.iter().map(|value| self.eval(value, row)).collect::<Result<Row>>()?;
-            let keys =
-                window.order_by.iter().map(|item| self.eval(&item.value, row)).collect::<Result<Row>>()?;
+            let partition = window
+                .partition_by
+                .iter()
+                .map(|value| self.eval(value, row))
+                .collect::<Result<Row>>()?;
+            let keys = window
+                .order_by
+                .iter()
+                .map(|item| self.eval(&item.value, row))
+                .collect::<Result<Row>>()?;
             let mut args = Vec::with_capacity(window.calls.len());
             for call in &window.calls {
-                args.push(call.args.iter().map(|arg| self.eval(arg, row)).collect::<Result<Row>>()?);
+                args.push(
+                    call.args.iter().map(|arg| self.eval(arg, row)).collect::<Result<Row>>()?,
+                );
             }
             rows.push(Kept { partition, keys, args, row: row.keep(&ids) });
             Ok(ControlFlow::Continue(()))
         })?;
         let by_partition = |left: &Kept, right: &Kept| {
             let mut pairs = left.partition.iter().zip(&right.partition);
-            pairs.find_map(|(left, right)| Some(compare(left, right)).filter(|order| order.is_ne()))
+            pairs
+                .find_map(|(left, right)| Some(compare(left, right)).filter(|order| order.is_ne()))
                 .unwrap_or(std::cmp::Ordering::Equal)
         };
         rows.sort_by(|left, right| {

@@ -4,8 +4,7 @@
 use super::Parser;
 use crate::ast::{
     ColumnDefinition, CreateRowAccessPolicy, CreateSchema, CreateTable, CreateView, DefaultValue,
-    Ident,
-    IfExists, PartitionBy, Path, StatementKind, TableConstraint,
+    Ident, IfExists, PartitionBy, Path, StatementKind, TableConstraint,
 };
 use crate::error::{Result, SqlError};
 use crate::lexer::TokenKind;

@@ -48,7 +48,9 @@ pub(crate) fn visit_expr_mut(expr: &mut Expr, visit: &mut dyn FnMut(&mut Expr) -
         ExprKind::LikeMany { operand, patterns, .. } => {
             visit_expr_mut(operand, visit);
             match patterns {
-                Patterns::List(list) => list.iter_mut().for_each(|item| visit_expr_mut(item, visit)),
+                Patterns::List(list) => {
+                    list.iter_mut().for_each(|item| visit_expr_mut(item, visit))
+                }
                 Patterns::Array(array) => visit_expr_mut(array, visit),
                 Patterns::Subquery(subquery) => visit_subquery(subquery, visit),
             }

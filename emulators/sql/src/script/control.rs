@@ -86,25 +86,29 @@ impl Runner<'_> {
             StatementKind::Case { operand, branches, otherwise } => {
                 return self.case(operand.as_ref(), branches, otherwise.as_deref());
             }
-            StatementKind::Loop { label, body } => {
-                loop {
-                    match self.body(body)? {
-                        flow if ends_loop(&flow, label.as_ref()) => return Ok(after_loop(flow, label.as_ref())),
-                        _ => {}
+            StatementKind::Loop { label, body } => loop {
+                match self.body(body)? {
+                    flow if ends_loop(&flow, label.as_ref()) => {
+                        return Ok(after_loop(flow, label.as_ref()));
                     }
+                    _ => {}
                 }
-            }
+            },
             StatementKind::While { label, condition, body } => {
                 while self.is_true(condition)? {
                     match self.body(body)? {
-                        flow if ends_loop(&flow, label.as_ref()) => return Ok(after_loop(flow, label.as_ref())),
+                        flow if ends_loop(&flow, label.as_ref()) => {
+                            return Ok(after_loop(flow, label.as_ref()));
+                        }
                         _ => {}
                     }
                 }
             }
             StatementKind::Repeat { label, body, until } => loop {
                 match self.body(body)? {
-                    flow if ends_loop(&flow, label.as_ref()) => return Ok(after_loop(flow, label.as_ref())),
+                    flow if ends_loop(&flow, label.as_ref()) => {
+                        return Ok(after_loop(flow, label.as_ref()));
+                    }
                     _ => {}
                 }
                 if self.is_true(until)? {
@@ -117,18 +121,26 @@ impl Runner<'_> {
             StatementKind::Begin { label, body, exception } => {
                 let flow = self.block(body, exception.as_deref())?;
                 return Ok(match (&flow, label) {
-                    (Flow::Break(Some(to)), Some(label)) if to.eq_ignore_ascii_case(&label.name) => Flow::Next,
+                    (Flow::Break(Some(to)), Some(label))
+                        if to.eq_ignore_ascii_case(&label.name) =>
+                    {
+                        Flow::Next
+                    }
                     _ => flow,
                 });
             }
-            StatementKind::Break(label) => return Ok(Flow::Break(label.as_ref().map(|label| label.name.clone()))),
+            StatementKind::Break(label) => {
+                return Ok(Flow::Break(label.as_ref().map(|label| label.name.clone())));
+            }
             StatementKind::Continue(label) => {
                 return Ok(Flow::Continue(label.as_ref().map(|label| label.name.clone())));
             }
             StatementKind::Return => return Ok(Flow::Return),
             StatementKind::Raise(message) => return Err(self.raised(message.as_ref())?),
             StatementKind::Call { name, args } => self.call(statement, name, args)?,
-            StatementKind::ExecuteImmediate { sql, into, using } => self.execute_immediate(sql, into, using)?,
+            StatementKind::ExecuteImmediate { sql, into, using } => {
+                self.execute_immediate(sql, into, using)?
+            }
             StatementKind::BeginTransaction => {
                 self.database.begin()?;
                 self.state.in_transaction = true;
@@ -170,7 +182,9 @@ impl Runner<'_> {
                 self.delete(statement, table, alias.as_ref(), filter)?;
             }
             StatementKind::Merge(merge) => self.merge(statement, merge)?,
-            StatementKind::Other { what } => return Err(SqlError::not_implemented(what).or_at(statement.at)),
+            StatementKind::Other { what } => {
+                return Err(SqlError::not_implemented(what).or_at(statement.at));
+            }
             _ => self.ddl(statement)?,
         }
         Ok(Flow::Next)
@@ -182,9 +196,17 @@ impl Runner<'_> {
         self.results.push(result);
     }
 
-    pub(super) fn done(&mut self, statement: &Statement, statement_type: &'static str, operation: &'static str, target: DdlTarget) {
-        let result =
-            StatementResult { ddl: Some((operation, target)), ..self.new_result(statement_type, statement) };
+    pub(super) fn done(
+        &mut self,
+        statement: &Statement,
+        statement_type: &'static str,
+        operation: &'static str,
+        target: DdlTarget,
+    ) {
+        let result = StatementResult {
+            ddl: Some((operation, target)),
+            ..self.new_result(statement_type, statement)
+        };
         self.results.push(result);
     }
 
@@ -195,13 +217,20 @@ impl Runner<'_> {
 
     // ---- variables ----
 
-    fn declare(&mut self, names: &[Ident], declared: Option<&TypeExpr>, default: Option<&ast::Expr>) -> Result<()> {
+    fn declare(
+        &mut self,
+        names: &[Ident],
+        declared: Option<&TypeExpr>,
+        default: Option<&ast::Expr>,
+    ) -> Result<()> {
         let declared = declared.map(crate::analyzer::type_of).transpose()?;
         let value = match (&declared, default) {
             (Some(declared), Some(default)) => {
                 self.value_as(default, Some((declared, "DEFAULT value")))?
             }
-            (Some(declared), None) => TypedValue { value_type: declared.clone(), value: Value::Null },
+            (Some(declared), None) => {
+                TypedValue { value_type: declared.clone(), value: Value::Null }
+            }
             (None, Some(default)) => self.value(default)?,
             (None, None) => return Err(SqlError::evaluation("DECLARE needs a type or a default")),
         };
@@ -211,7 +240,13 @@ impl Runner<'_> {
         Ok(())
     }
 
-    fn set(&mut self, names: &[Ident], system: bool, value: &ast::Expr, grouped: bool) -> Result<()> {
+    fn set(
+        &mut self,
+        names: &[Ident],
+        system: bool,
+        value: &ast::Expr,
+        grouped: bool,
+    ) -> Result<()> {
         if system {
             let value = self.value(value)?;
             return self.set_system(&names[0].name, value);
@@ -220,15 +255,23 @@ impl Runner<'_> {
             return self.assign(&names[0], value);
         }
         let value = self.value(value)?;
-        let (Value::Struct(values), Type::Struct(fields)) = (&value.value, &value.value_type) else {
+        let (Value::Struct(values), Type::Struct(fields)) = (&value.value, &value.value_type)
+        else {
             return Err(SqlError::evaluation("SET of several variables needs a struct"));
         };
         if values.len() != names.len() {
-            let text = format!("Number of variables {} does not match the number of fields {}", names.len(), values.len());
+            let text = format!(
+                "Number of variables {} does not match the number of fields {}",
+                names.len(),
+                values.len()
+            );
             return Err(SqlError::evaluation(text));
         }
         for ((name, value), field) in names.iter().zip(values.iter()).zip(fields.iter()) {
-            self.assign_value(name, TypedValue { value_type: field.field_type.clone(), value: value.clone() })?;
+            self.assign_value(
+                name,
+                TypedValue { value_type: field.field_type.clone(), value: value.clone() },
+            )?;
         }
         Ok(())
     }
@@ -249,7 +292,13 @@ impl Runner<'_> {
     }
 
     fn variable_type(&self, name: &Ident) -> Result<Type> {
-        let known = self.state.bindings.variables.iter().rev().find(|(known, _)| known.eq_ignore_ascii_case(&name.name));
+        let known = self
+            .state
+            .bindings
+            .variables
+            .iter()
+            .rev()
+            .find(|(known, _)| known.eq_ignore_ascii_case(&name.name));
         known
             .map(|(_, variable)| variable.value_type.clone())
             .ok_or_else(|| SqlError::at(name.at, format!("Undeclared variable: {}", name.name)))
@@ -257,7 +306,9 @@ impl Runner<'_> {
 
     fn put(&mut self, name: &Ident, value: Value) {
         let mut variables = self.state.bindings.variables.iter_mut().rev();
-        if let Some((_, variable)) = variables.find(|(known, _)| known.eq_ignore_ascii_case(&name.name)) {
+        if let Some((_, variable)) =
+            variables.find(|(known, _)| known.eq_ignore_ascii_case(&name.name))
+        {
             variable.value = value;
         }
     }
@@ -298,7 +349,11 @@ impl Runner<'_> {
 
     // ---- branches and loops ----
 
-    fn branches(&mut self, branches: &[ConditionalBlock], otherwise: Option<&[Statement]>) -> Result<Flow> {
+    fn branches(
+        &mut self,
+        branches: &[ConditionalBlock],
+        otherwise: Option<&[Statement]>,
+    ) -> Result<Flow> {
         for branch in branches {
             if self.is_true(&branch.condition)? {
                 return self.statements(&branch.body);
@@ -307,7 +362,12 @@ impl Runner<'_> {
         self.statements(otherwise.unwrap_or_default())
     }
 
-    fn case(&mut self, operand: Option<&ast::Expr>, branches: &[ConditionalBlock], otherwise: Option<&[Statement]>) -> Result<Flow> {
+    fn case(
+        &mut self,
+        operand: Option<&ast::Expr>,
+        branches: &[ConditionalBlock],
+        otherwise: Option<&[Statement]>,
+    ) -> Result<Flow> {
         let Some(operand) = operand else { return self.branches(branches, otherwise) };
         for branch in branches {
             let equal = ast::Expr {
@@ -334,9 +394,18 @@ impl Runner<'_> {
         flow
     }
 
-    fn for_each(&mut self, label: Option<&Ident>, name: &Ident, query: &ast::Query, body: &[Statement]) -> Result<Flow> {
+    fn for_each(
+        &mut self,
+        label: Option<&Ident>,
+        name: &Ident,
+        query: &ast::Query,
+        body: &[Statement],
+    ) -> Result<Flow> {
         let (rows, _) = self.query(query)?;
-        let fields = rows.columns.iter().map(|column| StructField::new(&column.name, column.column_type.clone()));
+        let fields = rows
+            .columns
+            .iter()
+            .map(|column| StructField::new(&column.name, column.column_type.clone()));
         let value_type = Type::struct_of(fields);
         for row in rows.rows {
             let variables = self.state.bindings.variables.len();
@@ -379,10 +448,15 @@ impl Runner<'_> {
                 value.value.as_str().unwrap_or_default().to_owned()
             }
             None => {
-                let known = self.state.bindings.system.iter().find(|(name, _)| name == "error.message");
+                let known =
+                    self.state.bindings.system.iter().find(|(name, _)| name == "error.message");
                 match known.and_then(|(_, value)| value.value.as_str()) {
                     Some(text) => text.to_owned(),
-                    None => return Err(SqlError::evaluation("Cannot re-raise outside of an exception handler")),
+                    None => {
+                        return Err(SqlError::evaluation(
+                            "Cannot re-raise outside of an exception handler",
+                        ));
+                    }
                 }
             }
         };
@@ -394,7 +468,8 @@ impl Runner<'_> {
     fn call(&mut self, statement: &Statement, name: &ast::Path, args: &[ast::Expr]) -> Result<()> {
         let names = name.names();
         if names[0].eq_ignore_ascii_case("BQ") {
-            let values = args.iter().map(|arg| Ok(self.value(arg)?.value)).collect::<Result<Vec<_>>>()?;
+            let values =
+                args.iter().map(|arg| Ok(self.value(arg)?.value)).collect::<Result<Vec<_>>>()?;
             self.database.call_system_procedure(&name.text().to_ascii_uppercase(), &values)?;
             self.plain("CALL", statement);
             return Ok(());
@@ -402,17 +477,28 @@ impl Runner<'_> {
         let path = self.routine_path(&names, name.at)?;
         let routine = self.database.as_catalog().routine(&path)?;
         let Some(routine) = routine.filter(|routine| routine.kind == RoutineKind::Procedure) else {
-            return Err(SqlError::at(name.at, format!("Procedure is not found: {}", path.join("."))));
+            return Err(SqlError::at(
+                name.at,
+                format!("Procedure is not found: {}", path.join(".")),
+            ));
         };
         self.procedure(&routine, args, name)
     }
 
     fn procedure(&mut self, routine: &Routine, args: &[ast::Expr], name: &ast::Path) -> Result<()> {
         if self.depth >= SCRIPT_DEPTH_MAX {
-            return Err(SqlError::at(name.at, "Out of stack space due to deeply-nested procedure call"));
+            return Err(SqlError::at(
+                name.at,
+                "Out of stack space due to deeply-nested procedure call",
+            ));
         }
         if args.len() != routine.parameters.len() {
-            let text = format!("Procedure {} needs {} arguments, not {}", name.text(), routine.parameters.len(), args.len());
+            let text = format!(
+                "Procedure {} needs {} arguments, not {}",
+                name.text(),
+                routine.parameters.len(),
+                args.len()
+            );
             return Err(SqlError::at(name.at, text));
         }
         let mut variables = Vec::with_capacity(args.len());
@@ -420,14 +506,20 @@ impl Runner<'_> {
             let value = match (&parameter.parameter_type, parameter.is_input) {
                 (Some(to), true) => self.value_as(arg, Some((to, "Argument")))?,
                 (None, true) => self.value(arg)?,
-                (to, false) => TypedValue { value_type: to.clone().unwrap_or(Type::Int64), value: Value::Null },
+                (to, false) => {
+                    TypedValue { value_type: to.clone().unwrap_or(Type::Int64), value: Value::Null }
+                }
             };
             variables.push((parameter.name.clone(), value));
         }
-        let statements = parser::parse_script(&routine.body).map_err(|error| placed(error, &routine.body))?.statements;
+        let statements = parser::parse_script(&routine.body)
+            .map_err(|error| placed(error, &routine.body))?
+            .statements;
         let outer = std::mem::replace(&mut self.state.bindings.variables, variables);
-        let (named, positional) =
-            (std::mem::take(&mut self.state.bindings.named), std::mem::take(&mut self.state.bindings.positional));
+        let (named, positional) = (
+            std::mem::take(&mut self.state.bindings.named),
+            std::mem::take(&mut self.state.bindings.positional),
+        );
         self.depth += 1;
         let ended = self.within(&routine.body, &statements);
         self.depth -= 1;
@@ -440,8 +532,12 @@ impl Runner<'_> {
                 continue;
             }
             match &arg.kind {
-                ast::ExprKind::Path(path) if path.parts.len() == 1 => self.assign_value(&path.parts[0], value)?,
-                _ => return Err(SqlError::at(arg.at, "An OUT or INOUT argument must be a variable")),
+                ast::ExprKind::Path(path) if path.parts.len() == 1 => {
+                    self.assign_value(&path.parts[0], value)?
+                }
+                _ => {
+                    return Err(SqlError::at(arg.at, "An OUT or INOUT argument must be a variable"));
+                }
             }
         }
         Ok(())
@@ -466,7 +562,12 @@ impl Runner<'_> {
         ended
     }
 
-    fn execute_immediate(&mut self, sql: &ast::Expr, into: &[Ident], using: &[(ast::Expr, Option<Ident>)]) -> Result<()> {
+    fn execute_immediate(
+        &mut self,
+        sql: &ast::Expr,
+        into: &[Ident],
+        using: &[(ast::Expr, Option<Ident>)],
+    ) -> Result<()> {
         let text = self.value_as(sql, Some((&Type::String, "EXECUTE IMMEDIATE string")))?;
         let Some(text) = text.value.as_str().map(str::to_owned) else {
             return Err(SqlError::at(sql.at, "SQL created for EXECUTE IMMEDIATE is NULL"));
@@ -482,7 +583,8 @@ impl Runner<'_> {
                 None => positional.push(value),
             }
         }
-        let statements = parser::parse_script(&text).map_err(|error| placed(error, &text))?.statements;
+        let statements =
+            parser::parse_script(&text).map_err(|error| placed(error, &text))?.statements;
         if statements.len() != 1 {
             return Err(SqlError::at(sql.at, "EXECUTE IMMEDIATE needs exactly one statement"));
         }
@@ -506,7 +608,9 @@ impl Runner<'_> {
             return Err(SqlError::evaluation("EXECUTE IMMEDIATE INTO returned more than one row"));
         }
         if result.columns.len() != into.len() {
-            return Err(SqlError::evaluation("EXECUTE IMMEDIATE INTO has another number of variables than the query of columns"));
+            return Err(SqlError::evaluation(
+                "EXECUTE IMMEDIATE INTO has another number of variables than the query of columns",
+            ));
         }
         let row = result.rows.into_iter().next();
         for (index, name) in into.iter().enumerate() {
@@ -518,13 +622,26 @@ impl Runner<'_> {
     }
 
     /// Project, dataset and name of a routine.
-    pub(super) fn routine_path(&self, names: &[String], at: crate::error::Offset) -> Result<Vec<String>> {
+    pub(super) fn routine_path(
+        &self,
+        names: &[String],
+        at: crate::error::Offset,
+    ) -> Result<Vec<String>> {
         match names {
             [name] => match &self.session.default_dataset {
-                Some((project, dataset)) => Ok(vec![project.clone(), dataset.clone(), name.clone()]),
-                None => Err(SqlError::at(at, format!("Routine name \"{name}\" missing dataset while no default dataset is set in the request."))),
+                Some((project, dataset)) => {
+                    Ok(vec![project.clone(), dataset.clone(), name.clone()])
+                }
+                None => Err(SqlError::at(
+                    at,
+                    format!(
+                        "Routine name \"{name}\" missing dataset while no default dataset is set in the request."
+                    ),
+                )),
             },
-            [dataset, name] => Ok(vec![self.session.project.clone(), dataset.clone(), name.clone()]),
+            [dataset, name] => {
+                Ok(vec![self.session.project.clone(), dataset.clone(), name.clone()])
+            }
             [_, _, _] => Ok(names.to_vec()),
             _ => Err(SqlError::at(at, format!("Invalid routine name: {}", names.join(".")))),
         }
@@ -566,5 +683,7 @@ fn after_loop(flow: Flow, label: Option<&Ident>) -> Flow {
 /// Whether a query's words ask for what changes: then its result is not kept for the next one.
 fn is_volatile(text: &str) -> bool {
     let text = text.to_ascii_uppercase();
-    ["CURRENT_", "RAND(", "GENERATE_UUID", "SESSION_USER", "NOW("].iter().any(|word| text.contains(word))
+    ["CURRENT_", "RAND(", "GENERATE_UUID", "SESSION_USER", "NOW("]
+        .iter()
+        .any(|word| text.contains(word))
 }

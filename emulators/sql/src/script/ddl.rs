@@ -5,12 +5,13 @@ use super::query::check_arrays;
 use super::{DdlTarget, Runner, StatementResult, placed};
 use crate::analyzer::{Analyzer, TypedValue, table_name, type_of};
 use crate::ast::{
-    self, AlterAction, AlterColumnAction, AlterTarget, DropKind, FunctionBody, ParameterMode, Statement, StatementKind,
-    TypeExprKind,
+    self, AlterAction, AlterColumnAction, AlterTarget, DropKind, FunctionBody, ParameterMode,
+    Statement, StatementKind, TypeExprKind,
 };
 use crate::catalog::{
-    AlterSpec, ColumnSpec, ConstraintSpec, DropTarget, Exists, ExportSpec, LoadSpec, Routine, RoutineKind,
-    RoutineParameter, RowAccessPolicySpec, TableColumn, TableName, TableSource, TableSpec, ViewSpec,
+    AlterSpec, ColumnSpec, ConstraintSpec, DropTarget, Exists, ExportSpec, LoadSpec, Routine,
+    RoutineKind, RoutineParameter, RowAccessPolicySpec, TableColumn, TableName, TableSource,
+    TableSpec, ViewSpec,
 };
 use crate::error::{Reason, Result, SqlError};
 use crate::sql_type::Type;
@@ -24,23 +25,37 @@ impl Runner<'_> {
             StatementKind::CreateView(view) => self.create_view(statement, view),
             StatementKind::CreateSchema(schema) => self.create_schema(statement, schema),
             StatementKind::CreateFunction(function) => self.create_function(statement, function),
-            StatementKind::CreateProcedure(procedure) => self.create_procedure(statement, procedure),
+            StatementKind::CreateProcedure(procedure) => {
+                self.create_procedure(statement, procedure)
+            }
             StatementKind::CreateRowAccessPolicy(policy) => self.create_policy(statement, policy),
             StatementKind::Alter { target, if_exists, path, actions } => {
                 self.alter(statement, *target, *if_exists, path, actions)
             }
-            StatementKind::Drop { kind, if_exists, path, cascade, on_table } => {
-                self.drop_thing(statement, *kind, exists(*if_exists), path, *cascade, on_table.as_ref())
-            }
+            StatementKind::Drop { kind, if_exists, path, cascade, on_table } => self.drop_thing(
+                statement,
+                *kind,
+                exists(*if_exists),
+                path,
+                *cascade,
+                on_table.as_ref(),
+            ),
             StatementKind::DropAllRowAccessPolicies(table) => {
                 let name = table_name(self.session, &table.names(), table.at)?;
                 self.database.drop_row_access_policy(&name, None, Exists::Fail)?;
-                self.done(statement, "DROP_ALL_ROW_ACCESS_POLICIES", "DROP", DdlTarget::RowAccessPolicy(name, None));
+                self.done(
+                    statement,
+                    "DROP_ALL_ROW_ACCESS_POLICIES",
+                    "DROP",
+                    DdlTarget::RowAccessPolicy(name, None),
+                );
                 Ok(())
             }
             StatementKind::ExportData(export) => self.export(statement, export),
             StatementKind::LoadData(load) => self.load(statement, load),
-            StatementKind::Undrop { .. } => Err(SqlError::not_implemented("UNDROP SCHEMA").or_at(statement.at)),
+            StatementKind::Undrop { .. } => {
+                Err(SqlError::not_implemented("UNDROP SCHEMA").or_at(statement.at))
+            }
             StatementKind::Grant { revoke, .. } => {
                 let what = if *revoke { "REVOKE" } else { "GRANT" };
                 Err(SqlError::not_implemented(what).or_at(statement.at))
@@ -67,13 +82,21 @@ impl Runner<'_> {
             statement_type = "CREATE_TABLE_AS_SELECT";
             let (result, read) = self.query(query)?;
             tables = read;
-            let found: Vec<TableColumn> =
-                result.columns.iter().map(|column| TableColumn::new(&column.name, column.column_type.clone())).collect();
+            let found: Vec<TableColumn> = result
+                .columns
+                .iter()
+                .map(|column| TableColumn::new(&column.name, column.column_type.clone()))
+                .collect();
             let mut rows = result.rows;
             if columns.is_empty() {
                 columns = found
                     .into_iter()
-                    .map(|column| ColumnSpec { column, options: Vec::new(), collation: None, required_fields: Vec::new() })
+                    .map(|column| ColumnSpec {
+                        column,
+                        options: Vec::new(),
+                        collation: None,
+                        required_fields: Vec::new(),
+                    })
                     .collect();
             } else {
                 rows = self.fit_rows(rows, &found, &columns)?;
@@ -85,14 +108,23 @@ impl Runner<'_> {
             statement_type = "CREATE_TABLE_COPY";
             TableSource::Copy(self.existing(copy)?)
         } else if let Some((clone, time)) = &table.clone {
-            statement_type = if table.snapshot { "CREATE_SNAPSHOT_TABLE" } else { "CREATE_TABLE_CLONE" };
+            statement_type =
+                if table.snapshot { "CREATE_SNAPSHOT_TABLE" } else { "CREATE_TABLE_CLONE" };
             let time = match time {
                 None => None,
                 Some(time) => {
-                    let value = self.value_as(time, Some((&Type::Timestamp, "FOR SYSTEM_TIME AS OF expression")))?;
+                    let value = self.value_as(
+                        time,
+                        Some((&Type::Timestamp, "FOR SYSTEM_TIME AS OF expression")),
+                    )?;
                     match value.value {
                         Value::Timestamp(micros) => Some(micros),
-                        _ => return Err(SqlError::at(time.at, "FOR SYSTEM_TIME AS OF expression must not be NULL")),
+                        _ => {
+                            return Err(SqlError::at(
+                                time.at,
+                                "FOR SYSTEM_TIME AS OF expression must not be NULL",
+                            ));
+                        }
                     }
                 }
             };
@@ -134,9 +166,18 @@ impl Runner<'_> {
     }
 
     /// The rows of a query as the columns that `CREATE TABLE` gives.
-    fn fit_rows(&self, rows: Vec<Vec<Value>>, found: &[TableColumn], columns: &[ColumnSpec]) -> Result<Vec<Vec<Value>>> {
+    fn fit_rows(
+        &self,
+        rows: Vec<Vec<Value>>,
+        found: &[TableColumn],
+        columns: &[ColumnSpec],
+    ) -> Result<Vec<Vec<Value>>> {
         if found.len() != columns.len() {
-            let text = format!("Number of columns in the query {} does not match the column definition list {}", found.len(), columns.len());
+            let text = format!(
+                "Number of columns in the query {} does not match the column definition list {}",
+                found.len(),
+                columns.len()
+            );
             return Err(SqlError::evaluation(text));
         }
         rows.into_iter()
@@ -146,9 +187,18 @@ impl Runner<'_> {
                     .zip(columns)
                     .map(|((value, found), spec)| {
                         let column = &spec.column;
-                        let value = crate::cast::cast(self.session, &value, &found.column_type, &column.column_type)?;
+                        let value = crate::cast::cast(
+                            self.session,
+                            &value,
+                            &found.column_type,
+                            &column.column_type,
+                        )?;
                         check_arrays(&value, &column.name)?;
-                        crate::cast::apply_parameters(&value, &column.column_type, &column.parameters)
+                        crate::cast::apply_parameters(
+                            &value,
+                            &column.column_type,
+                            &column.parameters,
+                        )
                     })
                     .collect()
             })
@@ -160,7 +210,12 @@ impl Runner<'_> {
         let short = match &names[..] {
             [name] => name,
             [session, name] if session.eq_ignore_ascii_case("_SESSION") => name,
-            _ => return Err(SqlError::at(path.at, "A temporary table must not be qualified with a dataset")),
+            _ => {
+                return Err(SqlError::at(
+                    path.at,
+                    "A temporary table must not be qualified with a dataset",
+                ));
+            }
         };
         let (project, dataset) = self.temporary.clone();
         Ok(TableName { project, dataset, table: short.clone() })
@@ -168,7 +223,8 @@ impl Runner<'_> {
 
     /// A table that is there: temporary ones go first.
     fn existing(&self, path: &ast::Path) -> Result<TableName> {
-        let analyzer = Analyzer::new(self.database.as_catalog(), self.session, &self.state.bindings);
+        let analyzer =
+            Analyzer::new(self.database.as_catalog(), self.session, &self.state.bindings);
         analyzer.named_table(&path.names(), path.at)
     }
 
@@ -178,13 +234,17 @@ impl Runner<'_> {
         let mut analyzer = Analyzer::new(catalog, self.session, &self.state.bindings);
         let resolved = analyzer.query(&view.query)?;
         let tables = std::mem::take(&mut analyzer.tables);
-        let mut columns: Vec<TableColumn> = super::query::result_columns(&resolved, view.query.at)?
+        let mut columns: Vec<TableColumn> = super::query::result_columns(&resolved)
             .into_iter()
             .map(|column| TableColumn::new(&column.name, column.column_type))
             .collect();
         if !view.columns.is_empty() {
             if view.columns.len() != columns.len() {
-                let text = format!("View has {} columns but its query has {}", view.columns.len(), columns.len());
+                let text = format!(
+                    "View has {} columns but its query has {}",
+                    view.columns.len(),
+                    columns.len()
+                );
                 return Err(SqlError::at(view.path.at, text));
             }
             for (column, named) in columns.iter_mut().zip(&view.columns) {
@@ -215,8 +275,14 @@ impl Runner<'_> {
         if let Some(collation) = &schema.default_collation {
             options.push(("default_collation".to_owned(), Value::string(collation)));
         }
-        let made = self.database.create_schema(&project, &dataset, exists(schema.exists), options)?;
-        self.done(statement, "CREATE_SCHEMA", created(made, schema.exists), DdlTarget::Schema(project, dataset));
+        let made =
+            self.database.create_schema(&project, &dataset, exists(schema.exists), options)?;
+        self.done(
+            statement,
+            "CREATE_SCHEMA",
+            created(made, schema.exists),
+            DdlTarget::Schema(project, dataset),
+        );
         Ok(())
     }
 
@@ -224,13 +290,19 @@ impl Runner<'_> {
         match &path.names()[..] {
             [dataset] => Ok((self.session.project.clone(), dataset.clone())),
             [project, dataset] => Ok((project.clone(), dataset.clone())),
-            names => Err(SqlError::at(path.at, format!("Invalid dataset name: {}", names.join(".")))),
+            names => {
+                Err(SqlError::at(path.at, format!("Invalid dataset name: {}", names.join("."))))
+            }
         }
     }
 
     // ---- routines ----
 
-    fn create_function(&mut self, statement: &Statement, function: &ast::CreateFunction) -> Result<()> {
+    fn create_function(
+        &mut self,
+        statement: &Statement,
+        function: &ast::CreateFunction,
+    ) -> Result<()> {
         let mut parameters = Vec::with_capacity(function.parameters.len());
         for parameter in &function.parameters {
             parameters.push(self.parameter(parameter)?);
@@ -243,12 +315,18 @@ impl Runner<'_> {
             FunctionBody::Expr(_) if function.aggregate => {
                 (RoutineKind::SqlAggregate, self.words(function.body_from, function.body_to))
             }
-            FunctionBody::Expr(_) => (RoutineKind::SqlFunction, self.words(function.body_from, function.body_to)),
-            FunctionBody::Query(_) => (RoutineKind::TableFunction, self.words(function.body_from, function.body_to)),
+            FunctionBody::Expr(_) => {
+                (RoutineKind::SqlFunction, self.words(function.body_from, function.body_to))
+            }
+            FunctionBody::Query(_) => {
+                (RoutineKind::TableFunction, self.words(function.body_from, function.body_to))
+            }
             FunctionBody::Foreign { language, code } => {
                 (RoutineKind::ForeignFunction { language: language.clone() }, code.clone())
             }
-            FunctionBody::Remote => return Err(SqlError::not_implemented("a remote function").or_at(statement.at)),
+            FunctionBody::Remote => {
+                return Err(SqlError::not_implemented("a remote function").or_at(statement.at));
+            }
         };
         if kind == RoutineKind::TableFunction {
             returns = None;
@@ -263,14 +341,22 @@ impl Runner<'_> {
         let statement_type = statement_type(&statement.kind);
         if function.temporary {
             let routines = &mut self.state.bindings.routines;
-            let same = |known: &Routine| known.path.last().map(|name| name.to_ascii_lowercase()) == path.last().map(|name| name.to_ascii_lowercase());
+            let same = |known: &Routine| {
+                known.path.last().map(|name| name.to_ascii_lowercase())
+                    == path.last().map(|name| name.to_ascii_lowercase())
+            };
             routines.retain(|known| !same(known));
             routines.push(routine);
             self.done(statement, statement_type, "CREATE", DdlTarget::Routine(path));
             return Ok(());
         }
         let made = self.database.create_routine(routine, exists(function.exists))?;
-        self.done(statement, statement_type, created(made, function.exists), DdlTarget::Routine(path));
+        self.done(
+            statement,
+            statement_type,
+            created(made, function.exists),
+            DdlTarget::Routine(path),
+        );
         Ok(())
     }
 
@@ -281,7 +367,8 @@ impl Runner<'_> {
                 let columns = fields
                     .iter()
                     .map(|field| {
-                        let name = field.name.as_ref().map_or(String::new(), |name| name.name.clone());
+                        let name =
+                            field.name.as_ref().map_or(String::new(), |name| name.name.clone());
                         Ok((name, type_of(&field.field_type)?))
                     })
                     .collect::<Result<Vec<_>>>()?;
@@ -314,7 +401,8 @@ impl Runner<'_> {
             routines: self.state.bindings.routines.clone(),
             ..crate::analyzer::Bindings::default()
         };
-        let body = crate::parser::parse_expression(&routine.body).map_err(|error| placed(error, &routine.body))?;
+        let body = crate::parser::parse_expression(&routine.body)
+            .map_err(|error| placed(error, &routine.body))?;
         let mut analyzer = Analyzer::new(self.database.as_catalog(), self.session, &bindings);
         let resolved = analyzer.standalone(&body).map_err(|error| placed(error, &routine.body))?;
         match &routine.returns {
@@ -326,10 +414,17 @@ impl Runner<'_> {
         }
     }
 
-    fn create_procedure(&mut self, statement: &Statement, procedure: &ast::CreateProcedure) -> Result<()> {
+    fn create_procedure(
+        &mut self,
+        statement: &Statement,
+        procedure: &ast::CreateProcedure,
+    ) -> Result<()> {
         let path = self.routine_path(&procedure.path.names(), procedure.path.at)?;
-        let parameters =
-            procedure.parameters.iter().map(|parameter| self.parameter(parameter)).collect::<Result<Vec<_>>>()?;
+        let parameters = procedure
+            .parameters
+            .iter()
+            .map(|parameter| self.parameter(parameter))
+            .collect::<Result<Vec<_>>>()?;
         let routine = Routine {
             path: path.clone(),
             kind: RoutineKind::Procedure,
@@ -338,11 +433,20 @@ impl Runner<'_> {
             body: self.words(procedure.body_from, procedure.body_to),
         };
         let made = self.database.create_routine(routine, exists(procedure.exists))?;
-        self.done(statement, "CREATE_PROCEDURE", created(made, procedure.exists), DdlTarget::Routine(path));
+        self.done(
+            statement,
+            "CREATE_PROCEDURE",
+            created(made, procedure.exists),
+            DdlTarget::Routine(path),
+        );
         Ok(())
     }
 
-    fn create_policy(&mut self, statement: &Statement, policy: &ast::CreateRowAccessPolicy) -> Result<()> {
+    fn create_policy(
+        &mut self,
+        statement: &Statement,
+        policy: &ast::CreateRowAccessPolicy,
+    ) -> Result<()> {
         let table = table_name(self.session, &policy.table.names(), policy.table.at)?;
         let spec = RowAccessPolicySpec {
             name: policy.name.name.clone(),
@@ -377,7 +481,12 @@ impl Runner<'_> {
                     AlterAction::SetDefaultCollation(collation) => {
                         options.push(("default_collation".to_owned(), Value::string(collation)));
                     }
-                    _ => return Err(SqlError::at(path.at, "ALTER SCHEMA does not support this action")),
+                    _ => {
+                        return Err(SqlError::at(
+                            path.at,
+                            "ALTER SCHEMA does not support this action",
+                        ));
+                    }
                 }
             }
             self.database.alter_schema(&project, &dataset, exists(if_exists), options)?;
@@ -385,7 +494,8 @@ impl Runner<'_> {
             return Ok(());
         }
         let name = self.existing(path)?;
-        let actions = actions.iter().map(|action| self.action(action)).collect::<Result<Vec<_>>>()?;
+        let actions =
+            actions.iter().map(|action| self.action(action)).collect::<Result<Vec<_>>>()?;
         self.database.alter_table(&name, exists(if_exists), actions)?;
         self.done(statement, statement_type, "ALTER", DdlTarget::Table(name));
         Ok(())
@@ -403,7 +513,9 @@ impl Runner<'_> {
             AlterAction::RenameColumn { exists: if_exists, from, to } => {
                 AlterSpec::RenameColumn(exists(*if_exists), from.name.clone(), to.name.clone())
             }
-            AlterAction::RenameTo(path) => AlterSpec::RenameTo(path.names().pop().unwrap_or_default()),
+            AlterAction::RenameTo(path) => {
+                AlterSpec::RenameTo(path.names().pop().unwrap_or_default())
+            }
             AlterAction::AlterColumn { exists: if_exists, name, action } => {
                 let (if_exists, name) = (exists(*if_exists), name.name.clone());
                 match &**action {
@@ -427,9 +539,14 @@ impl Runner<'_> {
                 AlterSpec::AddConstraint(first.expect("one constraint was given"))
             }
             AlterAction::DropConstraint { exists: if_exists, name, .. } => {
-                AlterSpec::DropConstraint(exists(*if_exists), name.as_ref().map(|name| name.name.clone()))
+                AlterSpec::DropConstraint(
+                    exists(*if_exists),
+                    name.as_ref().map(|name| name.name.clone()),
+                )
             }
-            AlterAction::SetDefaultCollation(collation) => AlterSpec::SetDefaultCollation(collation.clone()),
+            AlterAction::SetDefaultCollation(collation) => {
+                AlterSpec::SetDefaultCollation(collation.clone())
+            }
         })
     }
 
@@ -452,7 +569,12 @@ impl Runner<'_> {
             DropKind::Schema => {
                 let (project, dataset) = self.schema_name(path)?;
                 let dropped = self.database.drop_schema(&project, &dataset, if_exists, cascade)?;
-                self.done(statement, "DROP_SCHEMA", operation(dropped), DdlTarget::Schema(project, dataset));
+                self.done(
+                    statement,
+                    "DROP_SCHEMA",
+                    operation(dropped),
+                    DdlTarget::Schema(project, dataset),
+                );
                 return Ok(());
             }
             DropKind::Function | DropKind::TableFunction | DropKind::Procedure => {
@@ -468,11 +590,15 @@ impl Runner<'_> {
             }
             DropKind::RowAccessPolicy => {
                 let Some(table) = on_table else {
-                    return Err(SqlError::at(path.at, "DROP ROW ACCESS POLICY needs ON and a table"));
+                    return Err(SqlError::at(
+                        path.at,
+                        "DROP ROW ACCESS POLICY needs ON and a table",
+                    ));
                 };
                 let table = table_name(self.session, &table.names(), table.at)?;
                 let name = path.text();
-                let dropped = self.database.drop_row_access_policy(&table, Some(&name), if_exists)?;
+                let dropped =
+                    self.database.drop_row_access_policy(&table, Some(&name), if_exists)?;
                 let target = DdlTarget::RowAccessPolicy(table, Some(name));
                 self.done(statement, "DROP_ROW_ACCESS_POLICY", operation(dropped), target);
                 return Ok(());
@@ -489,12 +615,15 @@ impl Runner<'_> {
 
     fn export(&mut self, statement: &Statement, export: &ast::ExportData) -> Result<()> {
         let options = self.options(&export.options)?;
-        let has_uri = options.iter().any(|(name, value)| name == "uri" && value.as_str().is_some_and(|uri| !uri.is_empty()));
+        let has_uri = options.iter().any(|(name, value)| {
+            name == "uri" && value.as_str().is_some_and(|uri| !uri.is_empty())
+        });
         if !has_uri {
-            return Err(SqlError::new(Reason::InvalidQuery, "Option 'uri' is missing or empty."));
+            return Err(SqlError::new(Reason::InvalidOption, "Option 'uri' is missing or empty."));
         }
         let (result, tables) = self.query(&export.query)?;
-        let columns = result.columns.into_iter().map(|column| (column.name, column.column_type)).collect();
+        let columns =
+            result.columns.into_iter().map(|column| (column.name, column.column_type)).collect();
         self.database.export(ExportSpec { options, columns, rows: result.rows })?;
         let result = StatementResult { tables, ..self.new_result("EXPORT_DATA", statement) };
         self.results.push(result);

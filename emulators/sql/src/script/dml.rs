@@ -50,7 +50,8 @@ impl Runner<'_> {
             InsertSource::Query(query) => {
                 let (plan, ids) = analyzer.inserted_query(query, &typed)?;
                 let plan = optimize_plan(plan, ids.iter().copied());
-                let evaluator = Evaluator::new(self.session, catalog, analyzer.common_table_count());
+                let evaluator =
+                    Evaluator::new(self.session, catalog, analyzer.common_table_count());
                 let mut registers = Registers::new(analyzer.register_count());
                 let rows = evaluator.collect(&plan, &mut registers, &ids)?;
                 rows.into_iter().map(|row| row.into_iter().map(Some).collect()).collect()
@@ -60,7 +61,11 @@ impl Runner<'_> {
                 for row in rows {
                     if row.len() != typed.len() {
                         let at = row.first().map_or(statement.at, |value| value.at);
-                        let text = format!("Inserted row has wrong column count; Has {}, expected {}", row.len(), typed.len());
+                        let text = format!(
+                            "Inserted row has wrong column count; Has {}, expected {}",
+                            row.len(),
+                            typed.len()
+                        );
                         return Err(SqlError::at(at, text));
                     }
                     let mut values = Vec::with_capacity(row.len());
@@ -72,7 +77,8 @@ impl Runner<'_> {
                     }
                     resolved.push(values);
                 }
-                let evaluator = Evaluator::new(self.session, catalog, analyzer.common_table_count());
+                let evaluator =
+                    Evaluator::new(self.session, catalog, analyzer.common_table_count());
                 let mut registers = Registers::new(analyzer.register_count());
                 let mut rows = Vec::with_capacity(resolved.len());
                 for values in &resolved {
@@ -84,7 +90,9 @@ impl Runner<'_> {
                 }
                 rows
             }
-            InsertSource::Row => return Err(SqlError::at(statement.at, "INSERT ROW stands in MERGE alone")),
+            InsertSource::Row => {
+                return Err(SqlError::at(statement.at, "INSERT ROW stands in MERGE alone"));
+            }
         };
         let tables = std::mem::take(&mut analyzer.tables);
         let defaults = self.defaults(&description)?;
@@ -125,7 +133,8 @@ impl Runner<'_> {
 
     fn default_of(&mut self, column: &TableColumn) -> Result<Value> {
         let Some(default) = &column.default else { return Ok(Value::Null) };
-        let expr = parser::parse_expression(default).map_err(|error| super::placed(error, default))?;
+        let expr =
+            parser::parse_expression(default).map_err(|error| super::placed(error, default))?;
         let value = self.value_as(&expr, Some((&column.column_type, "DEFAULT value")));
         Ok(value.map_err(|error| super::placed(error, default))?.value)
     }
@@ -144,12 +153,22 @@ impl Runner<'_> {
         let alias = alias_of(&update.table, update.alias.as_ref());
         let mut assignments = Vec::with_capacity(update.items.len());
         for item in &update.items {
-            assignments.push(assignment(&target.description, &item.target, &alias, |column, to| {
-                Ok(match item.value.kind {
-                    ast::ExprKind::Default => AssignedValue::Default,
-                    _ => AssignedValue::Expr(analyzer.target_value(&target, &item.value, column, to)?),
-                })
-            })?);
+            assignments.push(assignment(
+                &target.description,
+                &item.target,
+                &alias,
+                |column, to| {
+                    Ok(match item.value.kind {
+                        ast::ExprKind::Default => AssignedValue::Default,
+                        _ => AssignedValue::Expr(analyzer.target_value(
+                            &target,
+                            &item.value,
+                            column,
+                            to,
+                        )?),
+                    })
+                },
+            )?);
         }
         let plan = Plan::Filter { input: Box::new(target.plan.clone()), predicate };
         let plan = optimize_plan(plan, needed(&target, assignments.iter()));
@@ -158,9 +177,13 @@ impl Runner<'_> {
         let mut rows: Vec<(u64, Vec<Value>, Vec<Option<Value>>)> = Vec::new();
         let mut seen = HashSet::new();
         let _flow = evaluator.run(&plan, &mut registers, &mut |row| {
-            let Some(number) = row_number(row, target.row_number) else { return Ok(ControlFlow::Continue(())) };
+            let Some(number) = row_number(row, target.row_number) else {
+                return Ok(ControlFlow::Continue(()));
+            };
             if !seen.insert(number) {
-                return Err(SqlError::evaluation("UPDATE/MERGE must match at most one source row for each target row"));
+                return Err(SqlError::evaluation(
+                    "UPDATE/MERGE must match at most one source row for each target row",
+                ));
             }
             let values = evaluated(&evaluator, &assignments, row)?;
             rows.push((number, current(&target, row), values));
@@ -183,7 +206,13 @@ impl Runner<'_> {
         Ok(())
     }
 
-    pub(super) fn delete(&mut self, statement: &Statement, table: &ast::Path, alias: Option<&Ident>, filter: &ast::Expr) -> Result<()> {
+    pub(super) fn delete(
+        &mut self,
+        statement: &Statement,
+        table: &ast::Path,
+        alias: Option<&Ident>,
+        filter: &ast::Expr,
+    ) -> Result<()> {
         let catalog = self.database.as_catalog();
         let mut analyzer = Analyzer::new(catalog, self.session, &self.state.bindings);
         let target = analyzer.target(table, alias)?;
@@ -194,8 +223,12 @@ impl Runner<'_> {
         let mut registers = Registers::new(analyzer.register_count());
         let rows = evaluator.collect(&plan, &mut registers, &[target.row_number])?;
         let tables = std::mem::take(&mut analyzer.tables);
-        let numbers = rows.iter().filter_map(|row| row[0].as_int64()).filter_map(|number| u64::try_from(number).ok());
-        let changes: Vec<(u64, RowChange)> = numbers.map(|number| (number, RowChange::Delete)).collect();
+        let numbers = rows
+            .iter()
+            .filter_map(|row| row[0].as_int64())
+            .filter_map(|number| u64::try_from(number).ok());
+        let changes: Vec<(u64, RowChange)> =
+            numbers.map(|number| (number, RowChange::Delete)).collect();
         let deleted = changes.len() as u64;
         let name = target.description.name;
         self.database.rewrite(&name, changes, Vec::new())?;
@@ -206,7 +239,8 @@ impl Runner<'_> {
 
     pub(super) fn truncate(&mut self, statement: &Statement, table: &ast::Path) -> Result<()> {
         let name = {
-            let analyzer = Analyzer::new(self.database.as_catalog(), self.session, &self.state.bindings);
+            let analyzer =
+                Analyzer::new(self.database.as_catalog(), self.session, &self.state.bindings);
             analyzer.named_table(&table.names(), table.at)?
         };
         let deleted = self.database.truncate(&name)?;
@@ -217,7 +251,10 @@ impl Runner<'_> {
 }
 
 /// The columns that an insert names; all of them when it names none.
-pub(super) fn insert_columns(description: &TableDescription, columns: &[Ident]) -> Result<Vec<usize>> {
+pub(super) fn insert_columns(
+    description: &TableDescription,
+    columns: &[Ident],
+) -> Result<Vec<usize>> {
     if columns.is_empty() {
         let plain = description.columns.iter().enumerate().filter(|(_, column)| !column.pseudo);
         return Ok(plain.map(|(index, _)| index).collect());
@@ -227,11 +264,17 @@ pub(super) fn insert_columns(description: &TableDescription, columns: &[Ident]) 
         let same = |known: &TableColumn| known.name.eq_ignore_ascii_case(&column.name);
         let Some(index) = description.columns.iter().position(same) else {
             let name = &description.name;
-            let text = format!("Column {} is not present in table {}.{}.{}", column.name, name.project, name.dataset, name.table);
+            let text = format!(
+                "Column {} is not present in table {}.{}.{}",
+                column.name, name.project, name.dataset, name.table
+            );
             return Err(SqlError::at(column.at, text));
         };
         if out.contains(&index) {
-            return Err(SqlError::at(column.at, format!("Duplicate column name in INSERT statement: {}", column.name)));
+            return Err(SqlError::at(
+                column.at,
+                format!("Duplicate column name in INSERT statement: {}", column.name),
+            ));
         }
         out.push(index);
     }
@@ -287,7 +330,9 @@ pub(super) fn assignment(
     resolve: impl FnOnce(&str, &Type) -> Result<AssignedValue>,
 ) -> Result<Assignment> {
     let mut parts = &path.parts[..];
-    let find = |part: &Ident| description.columns.iter().position(|column| column.name.eq_ignore_ascii_case(&part.name));
+    let find = |part: &Ident| {
+        description.columns.iter().position(|column| column.name.eq_ignore_ascii_case(&part.name))
+    };
     if parts.len() > 1 && parts[0].name.eq_ignore_ascii_case(alias) && find(&parts[1]).is_some() {
         parts = &parts[1..];
     }
@@ -298,8 +343,13 @@ pub(super) fn assignment(
     let mut fields = Vec::new();
     for part in &parts[1..] {
         let known = to.fields().unwrap_or_default();
-        let Some(index) = known.iter().position(|field| field.name.eq_ignore_ascii_case(&part.name)) else {
-            return Err(SqlError::at(part.at, format!("Field name {} does not exist in {to}", part.name)));
+        let Some(index) =
+            known.iter().position(|field| field.name.eq_ignore_ascii_case(&part.name))
+        else {
+            return Err(SqlError::at(
+                part.at,
+                format!("Field name {} does not exist in {to}", part.name),
+            ));
         };
         fields.push(index);
         to = &known[index].field_type;
@@ -309,7 +359,10 @@ pub(super) fn assignment(
 }
 
 /// The columns that assignments and whole rows read.
-pub(super) fn needed<'a>(target: &Target, assignments: impl Iterator<Item = &'a Assignment>) -> Vec<ColumnId> {
+pub(super) fn needed<'a>(
+    target: &Target,
+    assignments: impl Iterator<Item = &'a Assignment>,
+) -> Vec<ColumnId> {
     let mut ids = target.columns.clone();
     for assignment in assignments {
         if let AssignedValue::Expr(value) = &assignment.value {
@@ -329,7 +382,11 @@ pub(super) fn current(target: &Target, row: &Registers) -> Vec<Value> {
     columns.filter(|(_, column)| !column.pseudo).map(|(id, _)| row.get(*id).clone()).collect()
 }
 
-pub(super) fn evaluated<'p>(evaluator: &Evaluator<'p>, assignments: &'p [Assignment], row: &mut Registers) -> Result<Vec<Option<Value>>> {
+pub(super) fn evaluated<'p>(
+    evaluator: &Evaluator<'p>,
+    assignments: &'p [Assignment],
+    row: &mut Registers,
+) -> Result<Vec<Option<Value>>> {
     assignments
         .iter()
         .map(|assignment| match &assignment.value {

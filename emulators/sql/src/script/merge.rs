@@ -4,8 +4,8 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use super::dml::{
-    Assignment, AssignedValue, assign, assignment, by_row, current, evaluated, full_row, insert_columns, needed,
-    row_number,
+    AssignedValue, Assignment, assign, assignment, by_row, current, evaluated, full_row,
+    insert_columns, needed, row_number,
 };
 use super::{DmlCounts, Runner};
 use crate::analyzer::{Analyzer, MergeInput, MergeSide, Target};
@@ -61,15 +61,21 @@ impl Runner<'_> {
                 (None, _) => MergeMatch::NotMatchedByTarget,
                 (Some(_), false) => MergeMatch::NotMatchedBySource,
             };
-            for (index, clause) in clauses.iter().enumerate().filter(|(_, clause)| clause.matched == matched) {
+            for (index, clause) in
+                clauses.iter().enumerate().filter(|(_, clause)| clause.matched == matched)
+            {
                 if let Some(condition) = &clause.condition
                     && !evaluator.eval(condition, row)?.is_true()
                 {
                     continue;
                 }
                 let touched = number.unwrap_or_default();
-                if number.is_some() && (deletes.contains_key(&touched) || updates.contains_key(&touched)) {
-                    return Err(SqlError::evaluation("UPDATE/MERGE must match at most one source row for each target row"));
+                if number.is_some()
+                    && (deletes.contains_key(&touched) || updates.contains_key(&touched))
+                {
+                    return Err(SqlError::evaluation(
+                        "UPDATE/MERGE must match at most one source row for each target row",
+                    ));
                 }
                 match &clause.action {
                     Action::Delete => drop(deletes.insert(touched, ())),
@@ -140,12 +146,23 @@ fn clause(
         MergeAction::Update(items) => {
             let mut assignments = Vec::with_capacity(items.len());
             for item in items {
-                assignments.push(assignment(&target.description, &item.target, alias, |column, to| {
-                    Ok(match item.value.kind {
-                        ast::ExprKind::Default => AssignedValue::Default,
-                        _ => AssignedValue::Expr(analyzer.merge_value(input, side, &item.value, column, to)?),
-                    })
-                })?);
+                assignments.push(assignment(
+                    &target.description,
+                    &item.target,
+                    alias,
+                    |column, to| {
+                        Ok(match item.value.kind {
+                            ast::ExprKind::Default => AssignedValue::Default,
+                            _ => AssignedValue::Expr(analyzer.merge_value(
+                                input,
+                                side,
+                                &item.value,
+                                column,
+                                to,
+                            )?),
+                        })
+                    },
+                )?);
             }
             Action::Update(assignments)
         }
@@ -167,7 +184,8 @@ fn inserted(
     source: &InsertSource,
 ) -> Result<Vec<AssignedValue>> {
     let wrong_count = |found: usize, at| {
-        let text = format!("Inserted row has wrong column count; Has {found}, expected {}", columns.len());
+        let text =
+            format!("Inserted row has wrong column count; Has {found}, expected {}", columns.len());
         SqlError::at(at, text)
     };
     match source {
@@ -206,7 +224,9 @@ fn inserted(
                 })
                 .collect()
         }
-        InsertSource::Query(query) => Err(SqlError::at(query.at, "INSERT of a query cannot stand in MERGE")),
+        InsertSource::Query(query) => {
+            Err(SqlError::at(query.at, "INSERT of a query cannot stand in MERGE"))
+        }
     }
 }
 
@@ -220,7 +240,9 @@ impl Clause {
         };
         match &self.action {
             Action::Delete => {}
-            Action::Update(assignments) => assignments.iter().for_each(|assignment| note(&assignment.value)),
+            Action::Update(assignments) => {
+                assignments.iter().for_each(|assignment| note(&assignment.value))
+            }
             Action::Insert { values, .. } => values.iter().for_each(note),
         }
         if let Some(condition) = &self.condition {

@@ -2,7 +2,10 @@
 
 use super::Runner;
 use crate::analyzer::type_of;
-use crate::ast::{self, ColumnDefinition, ExprKind, OptionItem, PartitionBy, TableConstraint, TypeExpr, TypeExprKind};
+use crate::ast::{
+    self, ColumnDefinition, ExprKind, OptionItem, PartitionBy, TableConstraint, TypeExpr,
+    TypeExprKind,
+};
 use crate::catalog::{ColumnSpec, ConstraintSpec, Partitioning, TableColumn};
 use crate::error::{Result, SqlError};
 use crate::value::Value;
@@ -30,7 +33,10 @@ impl Runner<'_> {
 
     pub(super) fn column(&mut self, column: &ColumnDefinition) -> Result<ColumnSpec> {
         let Some(written) = &column.column_type else {
-            return Err(SqlError::at(column.name.at, format!("Column {} has no type", column.name.name)));
+            return Err(SqlError::at(
+                column.name.at,
+                format!("Column {} has no type", column.name.name),
+            ));
         };
         let default = match &column.default {
             None => None,
@@ -58,30 +64,49 @@ impl Runner<'_> {
         })
     }
 
-    pub(super) fn constraints(&self, columns: &[ColumnDefinition], constraints: &[TableConstraint]) -> Result<Vec<ConstraintSpec>> {
-        let names = |columns: &[ast::Ident]| columns.iter().map(|column| column.name.clone()).collect();
+    pub(super) fn constraints(
+        &self,
+        columns: &[ColumnDefinition],
+        constraints: &[TableConstraint],
+    ) -> Result<Vec<ConstraintSpec>> {
+        let names =
+            |columns: &[ast::Ident]| columns.iter().map(|column| column.name.clone()).collect();
         let mut out = Vec::new();
-        let keys: Vec<String> =
-            columns.iter().filter(|column| column.primary_key).map(|column| column.name.name.clone()).collect();
+        let keys: Vec<String> = columns
+            .iter()
+            .filter(|column| column.primary_key)
+            .map(|column| column.name.name.clone())
+            .collect();
         if !keys.is_empty() {
             out.push(ConstraintSpec::PrimaryKey(keys));
         }
         for constraint in constraints {
             out.push(match constraint {
-                TableConstraint::PrimaryKey { columns, .. } => ConstraintSpec::PrimaryKey(names(columns)),
-                TableConstraint::ForeignKey { name, columns, references, referenced } => ConstraintSpec::ForeignKey {
-                    name: name.as_ref().map(|name| name.name.clone()),
-                    columns: names(columns),
-                    references: crate::analyzer::table_name(self.session, &references.names(), references.at)?,
-                    referenced: names(referenced),
-                },
+                TableConstraint::PrimaryKey { columns, .. } => {
+                    ConstraintSpec::PrimaryKey(names(columns))
+                }
+                TableConstraint::ForeignKey { name, columns, references, referenced } => {
+                    ConstraintSpec::ForeignKey {
+                        name: name.as_ref().map(|name| name.name.clone()),
+                        columns: names(columns),
+                        references: crate::analyzer::table_name(
+                            self.session,
+                            &references.names(),
+                            references.at,
+                        )?,
+                        referenced: names(referenced),
+                    }
+                }
             });
         }
         Ok(out)
     }
 
     /// `PARTITION BY`: the shapes that BigQuery knows.
-    pub(super) fn partitioning(&mut self, partition: Option<&PartitionBy>) -> Result<Option<Partitioning>> {
+    pub(super) fn partitioning(
+        &mut self,
+        partition: Option<&PartitionBy>,
+    ) -> Result<Option<Partitioning>> {
         let Some(PartitionBy { value }) = partition else { return Ok(None) };
         let wrong = || {
             SqlError::at(

@@ -6,7 +6,7 @@ use super::{Description, ResultColumn, ResultSet, Runner};
 use crate::analyzer::{Analyzer, TypedValue};
 use crate::ast::{Expr, InsertSource, Query, Statement, StatementKind};
 use crate::catalog::TableName;
-use crate::error::{Offset, Result, SqlError};
+use crate::error::{Result, SqlError};
 use crate::evaluate::{Evaluator, Registers};
 use crate::optimize::optimize;
 use crate::resolved::{Plan, ResolvedQuery};
@@ -20,7 +20,7 @@ impl Runner<'_> {
         let mut analyzer = Analyzer::new(catalog, self.session, &self.state.bindings);
         let resolved = analyzer.query(query)?;
         let tables = std::mem::take(&mut analyzer.tables);
-        let columns = result_columns(&resolved, query.at)?;
+        let columns = result_columns(&resolved);
         let registers = analyzer.register_count();
         let common = analyzer.common_table_count();
         let is_struct = is_struct_table(&resolved);
@@ -50,7 +50,11 @@ impl Runner<'_> {
     }
 
     /// The same as a given type.
-    pub(super) fn value_as(&mut self, expr: &Expr, to: Option<(&Type, &str)>) -> Result<TypedValue> {
+    pub(super) fn value_as(
+        &mut self,
+        expr: &Expr,
+        to: Option<(&Type, &str)>,
+    ) -> Result<TypedValue> {
         let catalog = self.database.as_catalog();
         let mut analyzer = Analyzer::new(catalog, self.session, &self.state.bindings);
         let mut resolved = analyzer.standalone(expr)?;
@@ -90,10 +94,11 @@ impl Runner<'_> {
             undeclared: Vec::new(),
         };
         let Some(query) = query else { return Ok(described) };
-        let mut analyzer = Analyzer::new(self.database.as_catalog(), self.session, &self.state.bindings);
+        let mut analyzer =
+            Analyzer::new(self.database.as_catalog(), self.session, &self.state.bindings);
         let resolved = analyzer.query(query)?;
         described.tables = std::mem::take(&mut analyzer.tables);
-        let columns = result_columns(&resolved, query.at)?;
+        let columns = result_columns(&resolved);
         if matches!(statement.kind, StatementKind::Query(_)) {
             described.columns = columns;
         }
@@ -104,20 +109,24 @@ impl Runner<'_> {
 }
 
 fn is_struct_table(query: &ResolvedQuery) -> bool {
-    query.is_value_table && matches!(query.columns.first().map(|column| &column.column_type), Some(Type::Struct(_)))
+    query.is_value_table
+        && matches!(query.columns.first().map(|column| &column.column_type), Some(Type::Struct(_)))
 }
 
 /// The columns of a result; those without a name are `f0_`, `f1_` and so on.
-pub(super) fn result_columns(query: &ResolvedQuery, at: Offset) -> Result<Vec<ResultColumn>> {
+pub(super) fn result_columns(query: &ResolvedQuery) -> Vec<ResultColumn> {
     let named: Vec<(String, Type)> = match query.columns.first().map(|column| &column.column_type) {
         Some(Type::Struct(fields)) if query.is_value_table => {
             fields.iter().map(|field| (field.name.to_string(), field.field_type.clone())).collect()
         }
-        _ => query.columns.iter().map(|column| (column.name.to_string(), column.column_type.clone())).collect(),
+        _ => query
+            .columns
+            .iter()
+            .map(|column| (column.name.to_string(), column.column_type.clone()))
+            .collect(),
     };
     let mut anonymous = 0;
     let mut columns: Vec<ResultColumn> = Vec::with_capacity(named.len());
-    let mut doubled: Vec<String> = Vec::new();
     for (name, column_type) in named {
         let name = match name.is_empty() {
             true => {
@@ -126,23 +135,18 @@ pub(super) fn result_columns(query: &ResolvedQuery, at: Offset) -> Result<Vec<Re
             }
             false => name,
         };
-        if columns.iter().any(|column| column.name.eq_ignore_ascii_case(&name)) && !doubled.contains(&name) {
-            doubled.push(name.clone());
+        // The second `a` is `a_1`, unless a column has that name itself.
+        let is_taken =
+            |name: &str| columns.iter().any(|column| column.name.eq_ignore_ascii_case(name));
+        let mut unique = name.clone();
+        let mut number = 0;
+        while is_taken(&unique) {
+            number += 1;
+            unique = format!("{name}_{number}");
         }
-        columns.push(ResultColumn { name, column_type });
+        columns.push(ResultColumn { name: unique, column_type });
     }
-    match doubled.is_empty() {
-        true => Ok(columns),
-        false => {
-            let text = format!(
-                "Duplicate column names in the result are not supported when a destination table is present. \
-                 Found duplicate(s): {}",
-                doubled.join(", ")
-            );
-            let _ = at;
-            Err(SqlError::evaluation(text))
-        }
-    }
+    columns
 }
 
 /// A written array has no NULL elements.
@@ -150,7 +154,8 @@ pub(super) fn check_arrays(value: &Value, field: &str) -> Result<()> {
     match value {
         Value::Array(elements) => {
             if elements.iter().any(Value::is_null) {
-                let text = format!("Array cannot have a null element; error in writing field {field}");
+                let text =
+                    format!("Array cannot have a null element; error in writing field {field}");
                 return Err(SqlError::evaluation(text));
             }
             elements.iter().try_for_each(|element| check_arrays(element, field))
@@ -180,7 +185,10 @@ fn check_partition_filters(plan: &Plan, catalog: &dyn crate::catalog::Catalog) -
     let name = &description.name;
     let text = format!(
         "Cannot query over table '{}.{}.{}' without a filter over column(s) {} that can be used for partition elimination",
-        name.project, name.dataset, name.table, columns.join(", ")
+        name.project,
+        name.dataset,
+        name.table,
+        columns.join(", ")
     );
     Err(SqlError::evaluation(text))
 }

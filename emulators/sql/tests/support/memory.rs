@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use windtunnel_sql::{
-    AlterSpec, Bound, Catalog, ControlFlow, Database, DropTarget, Exists, ExportSpec, LoadSpec, Reason, Result,
-    Routine, RowAccessPolicySpec, RowChange, RowSink, SqlError, TableDescription, TableKind, TableName, TableSource,
-    TableSpec, Value, ViewSpec,
+    AlterSpec, Bound, Catalog, ControlFlow, Database, DropTarget, Exists, ExportSpec, LoadSpec,
+    Reason, Result, Routine, RowAccessPolicySpec, RowChange, RowSink, SqlError, TableDescription,
+    TableKind, TableName, TableSource, TableSpec, Value, ViewSpec,
 };
 
 /// Tables, views and routines.
@@ -25,12 +25,22 @@ impl Memory {
         self.tables.get_mut(name).ok_or_else(|| not_found(name))
     }
 
-    fn put(&mut self, description: TableDescription, rows: Vec<Vec<Value>>, exists: Exists) -> Result<bool> {
+    fn put(
+        &mut self,
+        description: TableDescription,
+        rows: Vec<Vec<Value>>,
+        exists: Exists,
+    ) -> Result<bool> {
         let name = description.name.clone();
         if self.tables.contains_key(&name) {
             match exists {
                 Exists::Skip => return Ok(false),
-                Exists::Fail => return Err(SqlError::new(Reason::Duplicate, format!("Already Exists: Table {name}"))),
+                Exists::Fail => {
+                    return Err(SqlError::new(
+                        Reason::Duplicate,
+                        format!("Already Exists: Table {name}"),
+                    ));
+                }
                 Exists::Replace => {}
             }
         }
@@ -41,17 +51,28 @@ impl Memory {
 
 impl Catalog for Memory {
     fn table(&self, name: &TableName, _: Option<i64>) -> Result<TableDescription> {
-        self.tables.get(name).map(|(description, _)| description.clone()).ok_or_else(|| not_found(name))
+        self.tables
+            .get(name)
+            .map(|(description, _)| description.clone())
+            .ok_or_else(|| not_found(name))
     }
 
     fn routine(&self, path: &[String]) -> Result<Option<Routine>> {
         Ok(self.routines.get(path).cloned())
     }
 
-    fn scan(&self, name: &TableName, _: Option<i64>, columns: &[usize], _: &[Bound], sink: RowSink<'_>) -> Result<()> {
+    fn scan(
+        &self,
+        name: &TableName,
+        _: Option<i64>,
+        columns: &[usize],
+        _: &[Bound],
+        sink: RowSink<'_>,
+    ) -> Result<()> {
         let (_, rows) = self.tables.get(name).ok_or_else(|| not_found(name))?;
         for (number, row) in rows.iter().enumerate() {
-            let mut values: Vec<Value> = columns.iter().map(|column| row[*column].clone()).collect();
+            let mut values: Vec<Value> =
+                columns.iter().map(|column| row[*column].clone()).collect();
             if let ControlFlow::Break(()) = sink(number as u64, &mut values)? {
                 break;
             }
@@ -101,7 +122,13 @@ impl Database for Memory {
         self.put(description, Vec::new(), spec.exists)
     }
 
-    fn create_schema(&mut self, _: &str, _: &str, _: Exists, _: Vec<(String, Value)>) -> Result<bool> {
+    fn create_schema(
+        &mut self,
+        _: &str,
+        _: &str,
+        _: Exists,
+        _: Vec<(String, Value)>,
+    ) -> Result<bool> {
         Ok(true)
     }
 
@@ -130,13 +157,19 @@ impl Database for Memory {
                     rows.iter_mut().for_each(|row| row.push(Value::Null));
                 }
                 AlterSpec::DropColumn(_, name) => {
-                    if let Some(index) = description.columns.iter().position(|column| column.name == name) {
+                    if let Some(index) =
+                        description.columns.iter().position(|column| column.name == name)
+                    {
                         description.columns.remove(index);
                         rows.iter_mut().for_each(|row| drop(row.remove(index)));
                     }
                 }
                 AlterSpec::RenameColumn(_, from, to) => {
-                    description.columns.iter_mut().filter(|column| column.name == from).for_each(|column| column.name.clone_from(&to));
+                    description
+                        .columns
+                        .iter_mut()
+                        .filter(|column| column.name == from)
+                        .for_each(|column| column.name.clone_from(&to));
                 }
                 _ => {}
             }
@@ -157,7 +190,12 @@ impl Database for Memory {
         Err(SqlError::not_implemented("row access policies"))
     }
 
-    fn drop_row_access_policy(&mut self, _: &TableName, _: Option<&str>, _: Exists) -> Result<bool> {
+    fn drop_row_access_policy(
+        &mut self,
+        _: &TableName,
+        _: Option<&str>,
+        _: Exists,
+    ) -> Result<bool> {
         Err(SqlError::not_implemented("row access policies"))
     }
 
@@ -166,7 +204,12 @@ impl Database for Memory {
         Ok(())
     }
 
-    fn rewrite(&mut self, table: &TableName, changes: Vec<(u64, RowChange)>, appended: Vec<Vec<Value>>) -> Result<()> {
+    fn rewrite(
+        &mut self,
+        table: &TableName,
+        changes: Vec<(u64, RowChange)>,
+        appended: Vec<Vec<Value>>,
+    ) -> Result<()> {
         let mut changes: BTreeMap<u64, RowChange> = changes.into_iter().collect();
         let (_, rows) = self.table_mut(table)?;
         let old = std::mem::take(rows);
