@@ -5,6 +5,7 @@
 pub mod catalog;
 mod clock;
 mod database;
+mod files;
 mod jobs;
 pub mod limits;
 mod objects;

@@ -2,12 +2,13 @@
 //! REST's JSON or SQL's values. Invariant: a batch either has every row or is refused with the rows that are wrong.
 
 mod cell;
-mod decimal;
+pub(crate) mod decimal;
 pub mod from_json;
 pub mod from_proto;
 mod geography;
-mod text;
+pub(crate) mod text;
 pub mod to_json;
 pub mod values;
 
+pub(crate) use cell::fit;
 pub use cell::{BatchBuilder, Cell, CellError};

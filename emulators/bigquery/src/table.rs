@@ -14,7 +14,7 @@ use arrow::array::RecordBatch;
 use arrow::datatypes::SchemaRef;
 use serde_json::{Map, Value};
 
-pub(crate) use adapt::adapt;
+pub(crate) use adapt::{adapt, missing_column};
 pub use decorator::Decorator;
 pub use partition::{Granularity, PartitionKey, Partitioning};
 pub use rows::{ReplaceError, Rows, Segment, Snapshot};

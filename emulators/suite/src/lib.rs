@@ -1,7 +1,10 @@
 //! All emulators in one process: binds their ports, serves them, and stops them together. It knows the
 //! emulators and nothing else; the model behind Vertex AI is passed in.
 
+mod objects;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -79,7 +82,8 @@ impl Suite {
             bind("Vertex AI", "--vertex-port", ports.vertex).await?;
         let pubsub = PubsubEmulator::start();
         let storage = StorageEmulator::new(&format!("http://{storage_address}"));
-        let bigquery = BigQueryEmulator::new();
+        let buckets = objects::Buckets(storage.clone());
+        let bigquery = BigQueryEmulator::with_objects(Arc::new(buckets));
         let vertex = VertexEmulator::new(model);
         let stop = CancellationToken::new();
         let mut servers = JoinSet::new();

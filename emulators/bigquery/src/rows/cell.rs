@@ -54,7 +54,7 @@ pub enum CellError {
 }
 
 /// Checks that a cell may stand in a field, by mode and type parameters, and rounds a decimal to its scale.
-pub(super) fn fit<'a>(field: &Field, cell: Cell<'a>) -> Result<Cell<'a>, CellError> {
+pub(crate) fn fit<'a>(field: &Field, cell: Cell<'a>) -> Result<Cell<'a>, CellError> {
     Ok(match cell {
         Cell::Null if field.mode == Mode::Required => {
             return Err(CellError::MissingRequired(field.name.clone()));

@@ -66,12 +66,12 @@ pub(crate) fn format_scaled(scaled: &str, scale: usize) -> String {
 }
 
 /// A decimal column's text as a scaled integer that fits NUMERIC.
-pub(super) fn numeric(text: &str) -> Option<i128> {
+pub(crate) fn numeric(text: &str) -> Option<i128> {
     in_numeric(i128::try_from(parse_scaled(text, NUMERIC_SCALE)?).ok()?)
 }
 
 /// A decimal column's text as a scaled integer that fits BIGNUMERIC.
-pub(super) fn big_numeric(text: &str) -> Option<i256> {
+pub(crate) fn big_numeric(text: &str) -> Option<i256> {
     to_i256(&parse_scaled(text, BIGNUMERIC_SCALE)?)
 }
 

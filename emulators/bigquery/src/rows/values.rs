@@ -217,4 +217,6 @@ fn misplaced(field: &Field) -> CellError {
 }
 
 #[cfg(test)]
+pub(crate) mod strategies;
+#[cfg(test)]
 mod tests;

@@ -31,7 +31,7 @@ fn same_name(a: &Field, b: &Field) -> bool {
 }
 
 fn column(source: Option<&ArrayRef>, wanted: &Field, rows: usize) -> ArrayRef {
-    let Some(source) = source else { return missing(wanted, rows) };
+    let Some(source) = source else { return missing_column(wanted, rows) };
     if source.data_type() == wanted.data_type() {
         return Arc::clone(source);
     }
@@ -46,7 +46,7 @@ fn column(source: Option<&ArrayRef>, wanted: &Field, rows: usize) -> ArrayRef {
             let columns = columns.collect();
             match StructArray::try_new_with_length(to.clone(), columns, nulls, rows) {
                 Ok(array) => Arc::new(array),
-                Err(_) => missing(wanted, rows),
+                Err(_) => missing_column(wanted, rows),
             }
         }
         (DataType::List(_), DataType::List(to)) => {
@@ -55,15 +55,16 @@ fn column(source: Option<&ArrayRef>, wanted: &Field, rows: usize) -> ArrayRef {
             let offsets = source.offsets().clone();
             match ListArray::try_new(Arc::clone(to), offsets, values, source.nulls().cloned()) {
                 Ok(array) => Arc::new(array),
-                Err(_) => missing(wanted, rows),
+                Err(_) => missing_column(wanted, rows),
             }
         }
         _ => arrow::compute::cast(source, wanted.data_type())
-            .unwrap_or_else(|_| missing(wanted, rows)),
+            .unwrap_or_else(|_| missing_column(wanted, rows)),
     }
 }
 
-fn missing(wanted: &Field, rows: usize) -> ArrayRef {
+/// A column that is nowhere: NULL, or empty lists.
+pub(crate) fn missing_column(wanted: &Field, rows: usize) -> ArrayRef {
     match wanted.data_type() {
         DataType::List(item) => {
             let offsets = OffsetBuffer::from_lengths(std::iter::repeat_n(0, rows));
