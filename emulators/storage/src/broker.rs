@@ -14,6 +14,7 @@ mod list;
 mod notification;
 mod object;
 mod objects;
+mod parts;
 mod precondition;
 mod upload;
 
@@ -32,6 +33,7 @@ pub use notification::{EventType, Notification, NotificationConfig};
 pub(crate) use object::push_varint;
 pub use object::{Attributes, Checksums, Object, ObjectSpec, Retention, SoftDeletion};
 pub use objects::{Selector, Target};
+pub use parts::{Part, PartsId, PartsUpload};
 pub use precondition::Preconditions;
 pub use upload::{ChunkOutcome, UploadId};
 
@@ -46,6 +48,8 @@ pub struct Broker {
     buckets: BTreeMap<String, BucketState>,
     uploads: BTreeMap<UploadId, Upload>,
     last_upload: u64,
+    parts_uploads: BTreeMap<u64, PartsUpload>,
+    last_parts_upload: u64,
     rewrites: BTreeMap<u64, Rewrite>,
     last_rewrite: u64,
     journal: Journal,
@@ -175,6 +179,7 @@ impl Broker {
             return Err(BrokerError::BucketNotEmpty);
         }
         self.buckets.remove(name);
+        self.parts_uploads.retain(|_, upload| upload.bucket != name);
         self.journal.forget_bucket(name);
         Ok(())
     }

@@ -15,6 +15,12 @@ pub const REQUEST_BYTES_MAX: usize = 1 << 30;
 /// Resumable uploads that are open at the same time; the oldest is given up beyond that (the real
 /// service gives them up after a week).
 pub const UPLOADS_MAX: usize = 10_000;
+/// Uploads in parts that are open at the same time; the oldest is given up beyond that.
+pub const PARTS_UPLOADS_MAX: usize = 1_000;
+/// Parts of an upload.
+pub const PARTS_MAX: usize = 10_000;
+/// Bytes of a part that is not the last.
+pub const PART_BYTES_MIN: usize = 5 << 20;
 /// Rewrites that are under way at the same time; the oldest is given up beyond that.
 pub const REWRITES_MAX: usize = 1_000;
 /// Objects that one call can compose.

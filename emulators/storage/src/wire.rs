@@ -24,6 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bytes::Bytes;
 use tokio::sync::Notify;
 use windtunnel_protos::storage::storage_server::StorageServer;
+use windtunnel_protos::storage_control::storage_control_server::StorageControlServer;
 
 use crate::broker::{Broker, BrokerError, Bucket, ListQuery, ObjectSpec, Preconditions, Selector};
 use crate::clock::now_micros;
@@ -62,7 +63,13 @@ impl StorageEmulator {
         let service = StorageServer::new(grpc::Wire::new(Arc::clone(&self.shared)))
             .max_decoding_message_size(GRPC_MESSAGE_BYTES_MAX)
             .max_encoding_message_size(GRPC_MESSAGE_BYTES_MAX);
-        axum::Router::new()
+        let control = StorageControlServer::new(grpc::Wire::new(Arc::clone(&self.shared)));
+        let policies = ["GetIamPolicy", "SetIamPolicy", "TestIamPermissions"];
+        let router = policies.iter().fold(axum::Router::new(), |router, method| {
+            let path = format!("/google.storage.control.v2.StorageControl/{method}");
+            router.route_service(&path, control.clone())
+        });
+        router
             .route_service("/google.storage.v2.Storage/{method}", service)
             .merge(rest::router(Arc::clone(&self.shared)))
     }

@@ -106,6 +106,19 @@ impl LifecycleRule {
         Ok(())
     }
 
+    pub(super) fn aborts_uploads(&self) -> bool {
+        self.action == LifecycleAction::AbortIncompleteMultipartUpload
+    }
+
+    /// Of the conditions only age and name apply to an upload that is not finished.
+    pub(super) fn applies_to_upload(&self, name: &str, started_at: i64, now: i64) -> bool {
+        let LifecycleCondition { age_days, matches_prefix, matches_suffix, .. } = &self.condition;
+        let age = age_days.map_or(0, |days| i64::from(days) * DAY_SECONDS * 1_000_000);
+        now.saturating_sub(started_at) >= age
+            && (matches_prefix.is_empty() || matches_prefix.iter().any(|it| name.starts_with(it)))
+            && (matches_suffix.is_empty() || matches_suffix.iter().any(|it| name.ends_with(it)))
+    }
+
     fn applies(&self, object: &Object, newer_versions: usize, now: i64) -> bool {
         let condition = &self.condition;
         let older_than = |days: Option<i32>, since: Option<i64>| {
@@ -156,6 +169,7 @@ impl Broker {
 
     /// Does what the lifecycle rules of all buckets ask for now.
     pub fn run_lifecycle(&mut self, now: i64) {
+        self.abort_old_parts(now);
         let mut due = Vec::new();
         for state in self.buckets.values() {
             if !state.bucket.settings.lifecycle.is_empty() {

@@ -25,6 +25,7 @@ use windtunnel_protos::storage::{
     StartResumableWriteRequest, StartResumableWriteResponse, UpdateBucketRequest,
     UpdateObjectRequest, WriteObjectRequest, WriteObjectResponse, iam,
 };
+use windtunnel_protos::storage_control::storage_control_server::StorageControl;
 
 use super::Shared;
 use crate::broker::{BrokerError, Preconditions, Selector};
@@ -349,5 +350,30 @@ impl Storage for Wire {
         let cancelled = write::upload_id(&request.get_ref().upload_id)
             .and_then(|id| self.shared.broker(now_micros()).cancel_upload(id));
         cancelled.map(|()| Response::new(CancelResumableWriteResponse {})).map_err(status_of)
+    }
+}
+
+/// The policies of buckets, where newer clients ask for them.
+#[tonic::async_trait]
+impl StorageControl for Wire {
+    async fn get_iam_policy(
+        &self,
+        request: Request<iam::GetIamPolicyRequest>,
+    ) -> Answer<iam::Policy> {
+        Storage::get_iam_policy(self, request).await
+    }
+
+    async fn set_iam_policy(
+        &self,
+        request: Request<iam::SetIamPolicyRequest>,
+    ) -> Answer<iam::Policy> {
+        Storage::set_iam_policy(self, request).await
+    }
+
+    async fn test_iam_permissions(
+        &self,
+        request: Request<iam::TestIamPermissionsRequest>,
+    ) -> Answer<iam::TestIamPermissionsResponse> {
+        Storage::test_iam_permissions(self, request).await
     }
 }

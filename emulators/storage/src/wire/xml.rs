@@ -1,8 +1,9 @@
-//! The basics of the XML API, path-style: objects are read, written, copied and deleted at
-//! `/BUCKET/OBJECT`, and listed at `/BUCKET`. What is asked for by a subresource, a signature or a header
+//! The basics of the XML API, path-style: objects are read, written (in parts as well), copied and
+//! deleted at `/BUCKET/OBJECT`, and listed at `/BUCKET`. What is asked for by a subresource, a signature or a header
 //! that is not known here is refused by name.
 
 mod list;
+mod parts;
 mod text;
 
 use std::collections::BTreeMap;
@@ -36,6 +37,9 @@ fn handle(shared: &Shared, call: &Call) -> Result<Reply, BrokerError> {
     let (bucket, name) = path.split_once('/').unwrap_or((path, ""));
     let decode = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
     let (bucket, name) = (decode(bucket), decode(name));
+    if call.query.names().any(|name| matches!(name, "uploads" | "uploadId")) {
+        return parts::handle(shared, call, &bucket, &name);
+    }
     match (call.method.as_str(), bucket.as_str(), name.as_str()) {
         (_, "", _) => Err(call.unknown()),
         ("GET", bucket, "") => list::handle(shared, call, bucket),
@@ -70,7 +74,7 @@ fn refuse_unknown(call: &Call) -> Result<(), BrokerError> {
     if call.query.names().any(|name| signatures.contains(&name)) {
         return Err(BrokerError::Unimplemented("a signed URL".to_owned()));
     }
-    const KNOWN: [&str; 13] = [
+    const KNOWN: [&str; 16] = [
         "generation",
         "prefix",
         "delimiter",
@@ -81,6 +85,9 @@ fn refuse_unknown(call: &Call) -> Result<(), BrokerError> {
         "start-after",
         "encoding-type",
         "fetch-owner",
+        "uploads",
+        "uploadId",
+        "partNumber",
         "userProject",
         "prettyPrint",
         "alt",
@@ -106,6 +113,7 @@ fn refusal(error: &BrokerError) -> Reply {
         BrokerError::BucketExists => "BucketAlreadyOwnedByYou",
         BrokerError::BucketNotEmpty => "BucketNotEmpty",
         BrokerError::Precondition => "PreconditionFailed",
+        BrokerError::UploadNotFound => "NoSuchUpload",
         BrokerError::OutOfRange => "InvalidRange",
         BrokerError::Invalid(_) | BrokerError::Required(_) => "InvalidArgument",
         BrokerError::Unimplemented(_) => "NotImplemented",
