@@ -5,6 +5,7 @@
 mod arithmetic;
 mod array;
 mod bits;
+mod geography;
 mod math;
 
 use std::collections::HashMap;
