@@ -18,7 +18,7 @@ pub(crate) enum Segments {
 }
 
 /// No circle has more sides.
-const SIDES_MAX: f64 = 1570.796_8;
+const SIDES_MAX: f64 = 1_570.796_8;
 /// No side is farther from the circle than this part of the radius asks for.
 const ERROR_FRACTION_MIN: f64 = 1e-6;
 

@@ -138,7 +138,7 @@ fn narrow((center, half): (f64, f64), angle: f64, other_half: f64) -> Option<(f6
 
 /// A geography with its vertices on a grid of a power of ten of a degree.
 pub(crate) fn snap_to_grid(geography: &Geography, grid: f64) -> Result<Geography> {
-    if !(grid > 0.0) {
+    if grid.is_nan() || grid <= 0.0 {
         return Err(SqlError::evaluation(
             "ST_SnapToGrid failed: The grid size must be greater than 0",
         ));

@@ -7,9 +7,9 @@ use super::{EARTH_RADIUS_METERS, Point};
 /// How far apart the edges may be.
 const TOLERANCE_METERS: f64 = 10.0;
 /// The error of an edge is greatest near one of two fractions of it, or is in proportion to what it is there.
-const FRACTION: f64 = 0.312_156_910_822_482_34;
+const FRACTION: f64 = 0.312_156_910_822_482_3;
 /// That proportion.
-const PROPORTION: f64 = 0.838_299_925_698_885_09;
+const PROPORTION: f64 = 0.838_299_925_698_885_1;
 /// Halving more often gains nothing.
 const DEPTH_MAX: u32 = 24;
 

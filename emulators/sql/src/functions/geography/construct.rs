@@ -107,7 +107,7 @@ pub(super) fn buffer(_: &Call<'_>, args: &[Value]) -> Result<Value> {
         None | Some(Value::Null) => 8.0,
         Some(sides) => number(sides)?,
     };
-    if !(sides > 0.0) {
+    if sides.is_nan() || sides <= 0.0 {
         return Err(failed("ST_Buffer", "The number of segments must be positive"));
     }
     shapes::buffer(geography(&args[0])?, number(&args[1])?, Segments::Quarter(sides)).map(value)
@@ -119,7 +119,7 @@ pub(super) fn buffer_with_tolerance(_: &Call<'_>, args: &[Value]) -> Result<Valu
     }
     check_words("ST_BufferWithTolerance", args)?;
     let tolerance = number(&args[2])?;
-    if !(tolerance > 0.0) {
+    if tolerance.is_nan() || tolerance <= 0.0 {
         return Err(failed("ST_BufferWithTolerance", "The tolerance must be positive"));
     }
     shapes::buffer(geography(&args[0])?, number(&args[1])?, Segments::Tolerance(tolerance))

@@ -26,7 +26,7 @@ pub(super) fn assemble(
     place: impl Fn(Vector) -> Point,
 ) -> Vec<Vec<Vec<Point>>> {
     let mut loops = walk(edges);
-    loops.iter_mut().for_each(rotate);
+    loops.iter_mut().for_each(|edges| rotate(edges));
     loops.sort_by_key(|edges| edges.iter().map(|edge| edge.input).min());
     let rings = loops.iter().map(|edges| {
         let ring = edges.iter().map(|edge| edge.from).collect::<Vec<_>>();
@@ -88,7 +88,7 @@ fn turn(last: &DirectedEdge, next: &DirectedEdge) -> f64 {
 }
 
 /// The edge with the highest number goes to the end, and with it those beside it of the same number.
-fn rotate(edges: &mut Vec<DirectedEdge>) {
+fn rotate(edges: &mut [DirectedEdge]) {
     let mut last = 0;
     let mut gap = false;
     for index in 1..edges.len() {
