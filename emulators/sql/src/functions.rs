@@ -2,14 +2,42 @@
 //! compute. Operators are functions whose names begin with `$`. A name may stand in several lists: its
 //! overloads add up, in the order of the lists.
 
+mod arguments;
 mod arithmetic;
 mod array;
 mod bits;
 mod geography;
+mod calendar_arguments;
+mod calendar_arithmetic;
+mod calendar_extract;
+mod calendar_format;
+mod calendar_operator;
+mod date;
+mod datetime;
+mod encoding;
+mod format;
+mod hash;
+mod interval;
+mod json_access;
+mod json_build;
+mod json_convert;
 mod math;
+mod net;
+mod pattern;
+mod position;
+mod range;
+mod search;
+mod string;
+mod time;
+mod timestamp;
+mod unicode;
+mod utility;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
+
+pub(crate) use encoding::to_base64;
+pub(crate) use pattern::{like, like_bytes};
 
 use crate::error::Result;
 use crate::session::Session;
@@ -100,8 +128,35 @@ pub(crate) struct Partition<'a> {
 
 static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
     LazyLock::new(|| {
-        let lists: &[&'static [ScalarFunction]] =
-            &[arithmetic::FUNCTIONS, array::FUNCTIONS, bits::FUNCTIONS, math::FUNCTIONS];
+        let lists: &[&'static [ScalarFunction]] = &[
+            encoding::FUNCTIONS,
+            format::FUNCTIONS,
+            hash::FUNCTIONS,
+            json_access::FUNCTIONS,
+            json_build::FUNCTIONS,
+            json_convert::FUNCTIONS,
+            net::FUNCTIONS,
+            pattern::FUNCTIONS,
+            position::FUNCTIONS,
+            search::FUNCTIONS,
+            string::FUNCTIONS,
+            unicode::FUNCTIONS,
+            utility::FUNCTIONS,
+            arithmetic::FUNCTIONS,
+            array::FUNCTIONS,
+            bits::FUNCTIONS,
+            math::FUNCTIONS,
+            calendar_arithmetic::FUNCTIONS,
+            calendar_extract::FUNCTIONS,
+            calendar_format::FUNCTIONS,
+            calendar_operator::FUNCTIONS,
+            date::FUNCTIONS,
+            datetime::FUNCTIONS,
+            interval::FUNCTIONS,
+            range::FUNCTIONS,
+            time::FUNCTIONS,
+            timestamp::FUNCTIONS,
+        ];
         let mut by_name: HashMap<&'static str, Vec<&'static ScalarFunction>> = HashMap::new();
         for function in lists.iter().flat_map(|list| list.iter()) {
             by_name.entry(function.name).or_default().push(function);

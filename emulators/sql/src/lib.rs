@@ -10,6 +10,7 @@ mod cast;
 mod error;
 mod functions;
 mod geography;
+mod json;
 mod session;
 mod sql_type;
 mod value;

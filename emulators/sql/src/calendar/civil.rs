@@ -1,6 +1,7 @@
-//! Days and fields: the proleptic Gregorian calendar by arithmetic alone (H. Hinnant, "chrono-compatible
-//! low-level date algorithms"), weekdays and ISO 8601 weeks. Counts are days since 1970-01-01 and
-//! microseconds since 1970-01-01 00:00:00. Invariant: no input overflows; validity is asked for apart.
+//! Days and fields: the proleptic Gregorian calendar by arithmetic alone (H. Hinnant,
+//! "chrono-compatible low-level date algorithms"), weekdays and ISO 8601 weeks. Counts are days
+//! since 1970-01-01 and microseconds since 1970-01-01 00:00:00. Invariant: no input overflows;
+//! validity is asked for apart.
 
 /// Microseconds of a second.
 pub(crate) const MICROS_PER_SECOND: i64 = 1_000_000;
@@ -101,8 +102,14 @@ impl Civil {
     /// The datetime, when it is in range.
     pub(crate) fn datetime(self) -> Option<i64> {
         let date = date_from_civil(self.date.year, self.date.month, self.date.day)?;
-        let datetime = i64::from(date) * MICROS_PER_DAY + self.time.micros_of_day();
+        let datetime = midnight(date.into()) + self.time.micros_of_day();
         is_valid_datetime(datetime).then_some(datetime)
+    }
+
+    /// Microseconds since 1970-01-01 00:00:00, for fields that exist, in range or not.
+    pub(crate) fn micros(self) -> i64 {
+        let CivilDate { year, month, day } = self.date;
+        midnight(days_from_civil(year, month, day)).saturating_add(self.time.micros_of_day())
     }
 }
 
@@ -179,6 +186,11 @@ pub(crate) fn iso_year_start(year: i64) -> i64 {
     // The fourth of January is always in the first week.
     let fourth = days_from_civil(year, 1, 4);
     fourth - (weekday_from_sunday(fourth) + 6).rem_euclid(7)
+}
+
+/// The first microsecond of a day; days beyond what 64 bits hold stop at the end of them.
+pub(crate) fn midnight(days: i64) -> i64 {
+    days.saturating_mul(MICROS_PER_DAY)
 }
 
 /// The date of a datetime in range.

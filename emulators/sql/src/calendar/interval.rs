@@ -1,7 +1,7 @@
-//! Intervals as text: `Y-M D H:M:S.F`, parts of it, and ISO 8601 durations. BigQuery's intervals count
-//! microseconds. Invariant: an interval made here has months, days and time within ten thousand years.
+//! Intervals as text: `Y-M D H:M:S.F`, parts of it, and ISO 8601 durations. BigQuery's intervals
+//! count microseconds. Invariant: an interval made here has months, days and time within ten
+//! thousand years.
 
-use super::read::shown;
 use super::text::push;
 use crate::error::{Result, SqlError};
 use crate::value::Interval;

@@ -1,5 +1,5 @@
-//! Ranges as text: `[START, END)`, where an end is `UNBOUNDED` or written as its type is. Invariant: a range
-//! that is read or made here has a start before its end.
+//! Ranges as text: `[START, END)`, where an end is `UNBOUNDED` or written as its type is.
+//! Invariant: a range that is read or made here has a start before its end.
 
 use std::sync::Arc;
 

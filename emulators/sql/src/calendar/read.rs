@@ -1,6 +1,6 @@
-//! Reads dates, times and instants as CAST from STRING does: `YYYY-[M]M-[D]D`, then a blank or `T`, then
-//! `[H]H:[M]M:[S]S[.FFFFFF]`, then a zone. Never trims. Invariant: what it returns is in range; a leap second
-//! is the first second of the next minute.
+//! Reads dates, times and instants as CAST from STRING does: `YYYY-[M]M-[D]D`, then a blank or `T`,
+//! then `[H]H:[M]M:[S]S[.FFFFFF]`, then a zone. Never trims. Invariant: what it returns is in
+//! range; a leap second is the first second of the next minute.
 
 use super::civil::{
     Civil, CivilDate, CivilTime, date_from_civil, is_valid_day, is_valid_time_of_day,
@@ -72,8 +72,7 @@ fn read_instant(civil: Civil, zone: &Zone) -> Option<i64> {
         return None;
     }
     // Years from 0 to 99999 get so far: the zone may bring them into range.
-    let midnight = super::days_from_civil(date.year, date.month, date.day) * super::MICROS_PER_DAY;
-    let instant = zone.instant_micros(midnight + time.micros_of_day());
+    let instant = zone.instant_micros(civil.micros());
     super::is_valid_datetime(instant).then_some(instant)
 }
 

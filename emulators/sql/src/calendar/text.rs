@@ -1,5 +1,6 @@
-//! How dates, times and instants are written where no format is given: as CAST to STRING writes them.
-//! Fractions of seconds have no, three or six digits. Invariant: what is in range reads back as itself.
+//! How dates, times and instants are written where no format is given: as CAST to STRING writes
+//! them. Fractions of seconds have no, three or six digits. Invariant: what is in range reads back
+//! as itself.
 
 use std::fmt::Write;
 

@@ -1,4 +1,5 @@
-//! Goal: texts of intervals as BigQuery writes and reads them. Method: pairs of texts, and a round trip.
+//! Goal: texts of intervals as BigQuery writes and reads them. Method: pairs of texts, and a round
+//! trip.
 
 use proptest::prelude::*;
 
