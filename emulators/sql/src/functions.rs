@@ -6,7 +6,6 @@ mod arguments;
 mod arithmetic;
 mod array;
 mod bits;
-mod geography;
 mod calendar_arguments;
 mod calendar_arithmetic;
 mod calendar_extract;
@@ -16,6 +15,7 @@ mod date;
 mod datetime;
 mod encoding;
 mod format;
+mod geography;
 mod hash;
 mod interval;
 mod json_access;
@@ -145,6 +145,7 @@ static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
             arithmetic::FUNCTIONS,
             array::FUNCTIONS,
             bits::FUNCTIONS,
+            geography::FUNCTIONS,
             math::FUNCTIONS,
             calendar_arithmetic::FUNCTIONS,
             calendar_extract::FUNCTIONS,
