@@ -13,11 +13,11 @@ pub(crate) use parameters::apply_parameters;
 pub(crate) use rules::{is_castable, is_coercible, is_literal_coercible, supertype};
 
 use crate::calendar::{
-    Zone, date_text, date_to_timestamp, datetime_text, datetime_to_timestamp, interval_text,
-    range_text, time_text, timestamp_text, timestamp_to_date, timestamp_to_datetime,
+    MICROS_PER_DAY, Zone, date_of_datetime, date_text, date_to_timestamp, datetime_text,
+    datetime_to_timestamp, format_cast, interval_text, parse_cast, parse_zone, range_text,
+    time_of_datetime, time_text, timestamp_text, timestamp_to_date, timestamp_to_datetime,
     timestamp_to_time,
 };
-use crate::calendar::{date_of_datetime, time_of_datetime};
 use crate::error::{Result, SqlError};
 use crate::session::Session;
 use crate::sql_type::Type;
@@ -57,9 +57,17 @@ pub(crate) fn cast(session: &Session, value: &Value, from: &Type, to: &Type) -> 
     .and_then(|result| result_or_invalid(result, from, to))
 }
 
-/// Converts a value by a format: `CAST(value AS to FORMAT format)`, of numbers to text and between text and
-/// bytes. Dates and times have formats of their own.
-pub(crate) fn cast_with_format(value: &Value, to: &Type, format: &str) -> Result<Value> {
+/// Converts a value by a format: `CAST(value AS to FORMAT format AT TIME ZONE zone)`, of numbers to text,
+/// between text and bytes, and between text and dates or times.
+pub(crate) fn cast_with_format(
+    session: &Session,
+    value: &Value,
+    from: &Type,
+    to: &Type,
+    format: &str,
+    zone: Option<&str>,
+) -> Result<Value> {
+    let zone = zone.map_or(Ok(Zone::Iana(session.time_zone)), parse_zone)?;
     match (value, to) {
         (Value::Null, _) => Ok(Value::Null),
         (Value::Bytes(bytes), Type::String) => encoding::encode(bytes, format).map(Value::from),
@@ -68,7 +76,9 @@ pub(crate) fn cast_with_format(value: &Value, to: &Type, format: &str) -> Result
             Value::Int64(_) | Value::Float64(_) | Value::Numeric(_) | Value::BigNumeric(_),
             Type::String,
         ) => number_format::format_number(value, format).map(Value::from),
-        _ => Err(SqlError::not_implemented(format_args!("CAST to {to} with this FORMAT"))),
+        (_, Type::String) => format_cast(value, from, format, &zone),
+        (Value::String(text), _) => parse_cast(text, to, format, &zone, session.now_micros),
+        _ => Err(SqlError::not_implemented(format_args!("CAST from {from} to {to} with FORMAT"))),
     }
 }
 
@@ -137,9 +147,7 @@ fn to_text(value: &Value, zone: &Zone) -> Result<Value> {
 
 fn moment(value: &Value, to: &Type, zone: &Zone) -> Result<Value> {
     Ok(match (value, to) {
-        (Value::Date(date), Type::Datetime) => {
-            Value::Datetime(i64::from(*date) * crate::calendar::MICROS_PER_DAY)
-        }
+        (Value::Date(date), Type::Datetime) => Value::Datetime(i64::from(*date) * MICROS_PER_DAY),
         (Value::Date(date), Type::Timestamp) => Value::Timestamp(date_to_timestamp(*date, zone)?),
         (Value::Datetime(datetime), Type::Date) => Value::Date(date_of_datetime(*datetime)),
         (Value::Datetime(datetime), Type::Time) => Value::Time(time_of_datetime(*datetime)),

@@ -17,6 +17,7 @@ mod date;
 mod datetime;
 mod encoding;
 mod format;
+mod geography;
 mod hash;
 mod interval;
 mod json_access;
@@ -135,6 +136,8 @@ static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
             arithmetic::FUNCTIONS,
             array::FUNCTIONS,
             bits::FUNCTIONS,
+            geography::FUNCTIONS,
+            math::FUNCTIONS,
             calendar_arithmetic::FUNCTIONS,
             calendar_extract::FUNCTIONS,
             calendar_format::FUNCTIONS,

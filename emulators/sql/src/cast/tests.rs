@@ -191,12 +191,24 @@ fn parameters() {
     check(Value::Null, Type::Numeric, &[3], Ok(Value::Null));
 }
 
+fn by_format(value: Value, to: Type, format: &str) -> Result<Value> {
+    cast_with_format(&session(), &value, &Type::String, &to, format, None)
+}
+
+#[test]
+fn moments_by_format() {
+    let date = by_format(Value::Date(19737), Type::String, "YYYY/MM/DD");
+    assert_eq!(date, Ok("2024/01/15".into()));
+    let date = by_format("15.01.2024".into(), Type::Date, "DD.MM.YYYY");
+    assert_eq!(date, Ok(Value::Date(19737)));
+}
+
 #[test]
 fn bytes_by_format() {
     let check = |bytes: &[u8], format: &str, text: &str| {
-        let encoded = cast_with_format(&Value::bytes(bytes), &Type::String, format);
+        let encoded = by_format(Value::bytes(bytes), Type::String, format);
         assert_eq!(encoded, Ok(text.into()), "{format}");
-        let decoded = cast_with_format(&text.into(), &Type::Bytes, format);
+        let decoded = by_format(text.into(), Type::Bytes, format);
         assert_eq!(decoded, Ok(Value::bytes(bytes)), "{format}");
     };
     check(b"\x00\x01\xef", "HEX", "0001ef");
@@ -207,7 +219,7 @@ fn bytes_by_format() {
     check(b"Hello", "ASCII", "Hello");
     check("é".as_bytes(), "UTF-8", "é");
     let wrong = |text: &str, format: &str, error: &str| {
-        let outcome = cast_with_format(&text.into(), &Type::Bytes, format);
+        let outcome = by_format(text.into(), Type::Bytes, format);
         assert_eq!(outcome.unwrap_err().message, error);
     };
     wrong("a", "nope", "Invalid format 'nope'");
@@ -249,12 +261,12 @@ proptest! {
         ];
         for (value, to) in values.iter().flat_map(|value| types.iter().map(move |to| (value, to))) {
             let _ = cast(&session(), value, &Type::Json, to);
-            let _ = cast_with_format(value, to, &text);
+            let _ = by_format(value.clone(), to.clone(), &text);
             let _ = apply_parameters(value, to, &[integer, integer]);
         }
         for format in ["S9,999.99", "99.99EEEE", "0XXXX", "RN", "BFM$9.9PR"] {
-            let _ = cast_with_format(&double.into(), &Type::String, format);
-            let _ = cast_with_format(&integer.into(), &Type::String, format);
+            let _ = by_format(double.into(), Type::String, format);
+            let _ = by_format(integer.into(), Type::String, format);
         }
     }
 }

@@ -243,6 +243,27 @@ mod tests {
         check("1.25", 1, Rounding::HalfEven, "1.2");
     }
 
+    #[test]
+    fn the_ends_of_the_range_calculate() {
+        let most = Numeric::from_scaled(Numeric::MAX_SCALED).unwrap();
+        let big = BigNumeric::from_scaled(-(BigInt::from(1) << 255_u32)).unwrap();
+        for (left, right) in [(most, most), (most, -most), (-most, -most), (-most, most)] {
+            assert_eq!(left.checked_add(right).is_some(), left == -right);
+            assert_eq!(left.checked_sub(right).is_some(), left == right);
+            assert_eq!(left.checked_mul(right), None);
+            assert!(left.checked_div(right).is_some());
+            assert_eq!(left.checked_rem(right), Some(Numeric::ZERO));
+        }
+        assert_eq!((most.to_i64(), big.to_i64()), (None, None));
+        assert_eq!(big.to_numeric(), None);
+        assert_eq!((big.checked_neg(), big.checked_abs()), (None, None));
+        assert_eq!(big.checked_add(&big), None);
+        let tenth = BigNumeric::parse("0.1").unwrap();
+        assert_eq!((big.checked_integer_div(&tenth), big.checked_div(&tenth)), (None, None));
+        assert!(big.checked_rem(&big).is_some_and(|rest| rest.is_zero()));
+        assert_eq!(big.round(0, Rounding::Floor), None);
+    }
+
     fn numerics() -> impl Strategy<Value = Numeric> {
         (-Numeric::MAX_SCALED..=Numeric::MAX_SCALED, 0_u32..38)
             .prop_map(|(scaled, drop)| Numeric::from_scaled(scaled / 10_i128.pow(drop)).unwrap())

@@ -96,13 +96,13 @@ impl Numeric {
     /// The sum.
     #[must_use]
     pub fn checked_add(self, other: Self) -> Option<Self> {
-        Self::from_scaled(self.scaled() + other.scaled())
+        self.scaled().checked_add(other.scaled()).and_then(Self::from_scaled)
     }
 
     /// The difference.
     #[must_use]
     pub fn checked_sub(self, other: Self) -> Option<Self> {
-        Self::from_scaled(self.scaled() - other.scaled())
+        self.scaled().checked_sub(other.scaled()).and_then(Self::from_scaled)
     }
 
     /// The product, rounded half away from zero.

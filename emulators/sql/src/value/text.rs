@@ -15,7 +15,7 @@ use crate::session::Session;
 use crate::sql_type::Type;
 
 /// The text of `FORMAT('%t', value)`. It is that of a cast to STRING but for doubles, whose integers have
-/// `.0` here, for bytes, which are escaped here, and for timestamps, which are in UTC here.
+/// `.0` here, and for bytes, which are escaped here.
 pub(crate) fn display(value: &Value, value_type: &Type, session: &Session) -> String {
     match value {
         Value::Null => "NULL".to_owned(),
@@ -30,10 +30,10 @@ pub(crate) fn display(value: &Value, value_type: &Type, session: &Session) -> St
         | Value::Time(_)
         | Value::Datetime(_)
         | Value::Timestamp(_)
-        | Value::Interval(_) => moment_text(value),
+        | Value::Interval(_) => moment_text(value, session),
         Value::Json(value) => value.to_string(),
         Value::Geography(value) => value.to_string(),
-        Value::Range(ends) => range_text(ends, &Zone::UTC),
+        Value::Range(ends) => range_text(ends, &Zone::Iana(session.time_zone)),
         Value::Array(elements) => {
             let element = value_type.element().unwrap_or(value_type);
             let texts = elements.iter().map(|value| display(value, element, session));
@@ -59,13 +59,13 @@ pub(crate) fn float_with_point(value: f64) -> String {
     text
 }
 
-/// The text of a date, time, datetime, timestamp in UTC, or interval.
-fn moment_text(value: &Value) -> String {
+/// The text of a date, time, datetime, timestamp in the session's zone, or interval.
+fn moment_text(value: &Value, session: &Session) -> String {
     match value {
         Value::Date(date) => date_text(*date),
         Value::Time(time) => time_text(*time),
         Value::Datetime(datetime) => datetime_text(*datetime),
-        Value::Timestamp(timestamp) => timestamp_text(*timestamp, &Zone::UTC),
+        Value::Timestamp(timestamp) => timestamp_text(*timestamp, &Zone::Iana(session.time_zone)),
         Value::Interval(interval) => interval_text(interval),
         _ => String::new(),
     }

@@ -20,17 +20,20 @@ pub(crate) fn literal(value: &Value, value_type: &Type, session: &Session) -> St
         Value::String(value) => string_literal(value),
         Value::Bytes(value) => bytes_literal(value),
         Value::Date(_) | Value::Time(_) | Value::Datetime(_) | Value::Timestamp(_) => {
-            format!("{value_type} {}", string_literal(&moment_text(value)))
+            format!("{value_type} {}", string_literal(&moment_text(value, session)))
         }
         Value::Interval(_) => {
-            format!("INTERVAL {} YEAR TO SECOND", string_literal(&moment_text(value)))
+            format!("INTERVAL {} YEAR TO SECOND", string_literal(&moment_text(value, session)))
         }
         Value::Json(value) => format!("JSON {}", string_literal(&value.to_string())),
         Value::Geography(value) => {
             format!("ST_GEOGFROMTEXT({})", string_literal(&value.to_string()))
         }
         Value::Range(ends) => {
-            format!("{value_type} {}", string_literal(&range_text(ends, &Zone::UTC)))
+            format!(
+                "{value_type} {}",
+                string_literal(&range_text(ends, &Zone::Iana(session.time_zone)))
+            )
         }
         Value::Array(elements) => {
             let element = value_type.element().unwrap_or(value_type);
