@@ -82,35 +82,6 @@ pub(crate) fn cast_with_format(
     }
 }
 
-/// `CAST(value AS to FORMAT format [AT TIME ZONE zone])`.
-///
-/// # Errors
-/// The format is wrong, or the value does not follow it.
-pub(crate) fn format_cast(
-    session: &Session,
-    value: &Value,
-    (from, to): (&Type, &Type),
-    format: &str,
-    zone: Option<&str>,
-) -> Result<Value> {
-    let parsed = match zone {
-        Some(zone) => Some(crate::calendar::parse_zone(zone)?),
-        None => None,
-    };
-    let zone = parsed.unwrap_or(Zone::Iana(session.time_zone));
-    match (from, to) {
-        _ if value.is_null() => Ok(Value::Null),
-        (Type::Date | Type::Time | Type::Datetime | Type::Timestamp, Type::String) => {
-            crate::calendar::format_cast(value, from, format, &zone).map(Value::from)
-        }
-        (Type::String, Type::Date | Type::Time | Type::Datetime | Type::Timestamp) => {
-            let text = value.as_str().unwrap_or_default();
-            crate::calendar::parse_cast(text, to, format, &zone, session.now_micros)
-        }
-        _ => cast_with_format(value, to, format),
-    }
-}
-
 /// The error of a pair that does not cast.
 pub(crate) fn invalid_cast(from: &Type, to: &Type) -> SqlError {
     let prefix = match (from, to) {

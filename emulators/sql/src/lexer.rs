@@ -19,6 +19,8 @@ pub(crate) enum TokenKind {
     Name,
     /// An identifier in backticks.
     Quoted,
+    /// A word right behind a number, as in `1a`: nothing takes it.
+    Glued,
     Integer,
     Float,
     String,
@@ -35,7 +37,6 @@ pub(crate) enum LexicalError {
     UnclosedIdentifier,
     UnclosedComment,
     EscapedNewline,
-    MissingWhitespace,
     Character(u8),
 }
 
@@ -52,9 +53,6 @@ impl LexicalError {
             Self::UnclosedIdentifier => "Syntax error: Unclosed identifier literal".into(),
             Self::UnclosedComment => "Syntax error: Unclosed comment".into(),
             Self::EscapedNewline => "Syntax error: Illegal escaped newline".into(),
-            Self::MissingWhitespace => {
-                "Syntax error: Missing whitespace between literal and alias".into()
-            }
             Self::Character(byte) if byte.is_ascii_graphic() => {
                 format!("Syntax error: Illegal input character \"{}\"", char::from(byte))
             }
@@ -74,10 +72,10 @@ pub(crate) struct Token {
 }
 
 /// Symbols, longer ones first.
-const SYMBOLS: [&str; 38] = [
+const SYMBOLS: [&str; 40] = [
     "<=", "<>", "<<", ">=", ">>", "!=", "||", "|>", "=>", "->", "+=", "-=", "@@", "(", ")", "[",
     "]", "{", "}", ",", ";", ":", ".", "*", "/", "+", "-", "=", "<", ">", "|", "&", "^", "~", "?",
-    "@", "!", "$",
+    "@", "!", "$", "%", "\\",
 ];
 
 /// Reads tokens from a text of less than 4 GiB.
@@ -180,10 +178,8 @@ impl<'a> Lexer<'a> {
                     && token.end as usize == start
                     && !self.text[..start].ends_with('.')
             });
-            if glued {
-                return self.failure(LexicalError::MissingWhitespace, start);
-            }
-            return self.take(TokenKind::Word, word_length(rest));
+            let kind = if glued { TokenKind::Glued } else { TokenKind::Word };
+            return self.take(kind, word_length(rest));
         }
         let dot_begins_number =
             first == b'.' && rest.get(1).is_some_and(u8::is_ascii_digit) && !self.follows_path();
@@ -212,7 +208,7 @@ impl<'a> Lexer<'a> {
         while let Some(&byte) = rest.get(at) {
             match byte {
                 b'\\' => {
-                    if matches!(rest.get(at + 1), Some(b'\n' | b'\r')) && !triple {
+                    if matches!(rest.get(at + 1), Some(b'\n' | b'\r')) && !raw {
                         return self.failure(LexicalError::EscapedNewline, start + at);
                     }
                     at += 2;
@@ -329,14 +325,7 @@ mod tests {
         check("a. select", &[(Word, "a"), (Symbol("."), "."), (Name, "select")]);
         check("`a b`.1c", &[(Quoted, "`a b`"), (Symbol("."), "."), (Name, "1c")]);
         check("select .5", &[(Word, "select"), (Float, ".5")]);
-        check(
-            "1 2a",
-            &[
-                (Integer, "1"),
-                (Integer, "2"),
-                (TokenKind::Error(LexicalError::MissingWhitespace), "a"),
-            ],
-        );
+        check("1 2a", &[(Integer, "1"), (Integer, "2"), (TokenKind::Glued, "a")]);
     }
 
     #[test]

@@ -4,7 +4,9 @@
 
 mod alter;
 mod call;
+mod column;
 mod create;
+mod diagnostic;
 mod expression;
 mod from;
 mod modification;
@@ -162,6 +164,23 @@ impl<'a> Parser<'a> {
             || (self.is_word("WITH") && !self.nth_is_symbol(1, "("))
     }
 
+    /// Whether an expression can begin with the next token.
+    fn is_expression_start(&mut self) -> bool {
+        const STARTS: [&str; 19] = [
+            "ARRAY", "CASE", "CAST", "COLLATE", "EXISTS", "EXTRACT", "FALSE", "GROUPING", "IF",
+            "INTERVAL", "LEFT", "NEW", "NOT", "NULL", "RANGE", "RIGHT", "STRUCT", "TRUE", "WITH",
+        ];
+        let token = self.peek();
+        match token.kind {
+            TokenKind::Word if lexer::is_reserved(self.text_of(token)) => self.is_any_word(&STARTS),
+            TokenKind::Symbol(symbol) => {
+                matches!(symbol, "(" | "[" | "?" | "@" | "@@" | "-" | "+" | "~" | "*")
+            }
+            TokenKind::End | TokenKind::Error(_) | TokenKind::Glued => false,
+            _ => true,
+        }
+    }
+
     // Taking.
 
     fn take(&mut self) -> Token {
@@ -273,8 +292,7 @@ impl<'a> Parser<'a> {
             first.name = self.dashed(at)?;
         }
         let path = self.path_after(first, at)?;
-        if self.is_symbol(".") {
-            self.take();
+        if self.eat_symbol(".") || (path.parts.len() == 1 && self.is_symbol("-")) {
             return self.unexpected();
         }
         Ok(path)
@@ -286,20 +304,22 @@ impl<'a> Parser<'a> {
         let bytes = self.text.as_bytes();
         while bytes.get(end) == Some(&b'-') {
             let length = lexer::word_length(&bytes[end + 1..]);
+            end += 1 + length;
             if length == 0 {
-                self.take();
-                while self.ahead.front().is_some_and(|token| (token.start as usize) <= end) {
-                    self.take();
-                }
+                self.resume_at(end);
                 return self.unexpected();
             }
-            end += 1 + length;
         }
+        self.resume_at(end);
+        Ok(self.text[at as usize..end].to_owned())
+    }
+
+    /// Goes on at a place of the text, behind an identifier, whatever was looked at before.
+    fn resume_at(&mut self, end: usize) {
         let boundary = Offset::try_from(end).unwrap_or(Offset::MAX);
         self.ahead.clear();
         self.lexer.resume_after_identifier(boundary);
         self.last_end = boundary;
-        Ok(self.text[at as usize..end].to_owned())
     }
 
     /// Identifiers between commas.
@@ -398,80 +418,4 @@ impl<'a> Parser<'a> {
         }
         Ok(())
     }
-
-    // Bounds and errors.
-
-    /// Runs one more level of nesting.
-    fn nested<T>(&mut self, parse: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        if self.depth >= limits::NESTING_MAX {
-            return Err(self.too_deep());
-        }
-        self.depth += 1;
-        let found = parse(self);
-        self.depth -= 1;
-        found
-    }
-
-    fn too_deep(&mut self) -> SqlError {
-        let message = "Resources exceeded during query execution: Not enough stack space during \
-                       query parsing: the query is nested too deeply";
-        SqlError::at(self.at(), message)
-    }
-
-    /// Counts operators that lean left one after another.
-    fn check_chain(&mut self, length: usize) -> Result<()> {
-        if length > limits::CHAIN_MAX { Err(self.too_deep()) } else { Ok(()) }
-    }
-
-    /// The next token does not fit.
-    fn unexpected<T>(&mut self) -> Result<T> {
-        let found = self.describe();
-        self.fail(&format!("Syntax error: Unexpected {found}"))
-    }
-
-    /// The next token is not what must come.
-    fn expected<T>(&mut self, what: &str) -> Result<T> {
-        let found = self.describe();
-        self.fail(&format!("Syntax error: Expected {what} but got {found}"))
-    }
-
-    /// An error at the next token; if the lexer could not read that, its own.
-    fn fail<T>(&mut self, message: &str) -> Result<T> {
-        let token = self.peek();
-        Err(match token.kind {
-            TokenKind::Error(error) => SqlError::at(token.start, error.message()),
-            _ => SqlError::at(token.start, message),
-        })
-    }
-
-    /// The next token as errors call it.
-    fn describe(&mut self) -> String {
-        let token = self.peek();
-        let written = self.text_of(token);
-        match token.kind {
-            TokenKind::Word if lexer::is_keyword(written) => {
-                format!("keyword {}", written.to_ascii_uppercase())
-            }
-            TokenKind::Word | TokenKind::Name => format!("identifier \"{written}\""),
-            TokenKind::Quoted => format!("identifier {written}"),
-            TokenKind::Integer => format!("integer literal \"{written}\""),
-            TokenKind::Float => format!("floating point literal \"{written}\""),
-            TokenKind::String => format!("string literal {}", shortened(written)),
-            TokenKind::Bytes => format!("bytes literal {}", shortened(written)),
-            TokenKind::Symbol(symbol) => format!("\"{symbol}\""),
-            TokenKind::End => format!("end of {}", self.what),
-            TokenKind::Error(_) => "illegal input".into(),
-        }
-    }
-}
-
-/// A literal as errors show it: the middle of a long one is left out.
-fn shortened(literal: &str) -> String {
-    const SHOWN: usize = 50;
-    if literal.chars().count() <= SHOWN {
-        return literal.to_owned();
-    }
-    let quote = literal.chars().next_back().unwrap_or('\'');
-    let kept: String = literal.chars().take(SHOWN - 4).collect();
-    format!("{kept}...{quote}")
 }

@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use super::{Evaluator, Registers, Remembered};
-use crate::cast::{apply_parameters, cast};
+use crate::cast::{apply_parameters, cast, cast_with_format};
 use crate::error::{Result, SqlError};
 use crate::functions::{Call, Nulls};
 use crate::resolved::{ArrayLambda, Comparison, Expr, ExprKind, Function, Patterns, Subquery};
@@ -51,8 +51,8 @@ impl<'p> Evaluator<'p> {
                     return Ok(Value::Null);
                 };
                 let zone = zone.as_ref().and_then(Value::as_str);
-                let types = (&operand.expr_type, &expr.expr_type);
-                let done = crate::cast::format_cast(self.session, &value, types, format, zone);
+                let (from, to) = (&operand.expr_type, &expr.expr_type);
+                let done = cast_with_format(self.session, &value, from, to, format, zone);
                 match done {
                     Err(_) if *safe => Value::Null,
                     done => done?,

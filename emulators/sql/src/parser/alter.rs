@@ -21,6 +21,18 @@ const OTHER_ALTERED: [&[&str]; 10] = [
     &["DATA_POLICY"],
 ];
 
+/// Objects that the language can only create and drop.
+const REFUSED_ALTERED: [&[&str]; 8] = [
+    &["AGGREGATE", "FUNCTION"],
+    &["CONSTANT"],
+    &["EXTERNAL", "TABLE"],
+    &["FUNCTION"],
+    &["INDEX"],
+    &["PROCEDURE"],
+    &["SNAPSHOT", "TABLE"],
+    &["TABLE", "FUNCTION"],
+];
+
 /// Objects that the service can drop and the tree has no node for.
 const OTHER_DROPPED: [&[&str]; 10] = [
     &["MODEL"],
@@ -33,6 +45,16 @@ const OTHER_DROPPED: [&[&str]; 10] = [
     &["ASSIGNMENT"],
     &["CONNECTION"],
     &["DATA_POLICY"],
+];
+
+/// What must follow the first word of an object's kind.
+const AFTER_FIRST_WORD: [(&str, &str); 6] = [
+    ("EXTERNAL", "keyword SCHEMA or keyword TABLE"),
+    ("MATERIALIZED", "keyword VIEW"),
+    ("ROW", "keyword ACCESS"),
+    ("SEARCH", "keyword INDEX"),
+    ("SNAPSHOT", "keyword TABLE"),
+    ("VECTOR", "keyword INDEX"),
 ];
 
 const DROPPED: [(&[&str], DropKind); 10] = [
@@ -51,7 +73,8 @@ const DROPPED: [(&[&str], DropKind); 10] = [
 impl Parser<'_> {
     pub(super) fn alter(&mut self) -> Result<StatementKind> {
         self.take();
-        let target = if self.eat_word("TABLE") {
+        let target = if self.is_word("TABLE") && !self.nth_is_word(1, "FUNCTION") {
+            self.take();
             AlterTarget::Table
         } else if self.eat_word("VIEW") {
             AlterTarget::View
@@ -60,7 +83,11 @@ impl Parser<'_> {
         } else if self.eat_word("SCHEMA") {
             AlterTarget::Schema
         } else {
-            return self.other_object("ALTER", &OTHER_ALTERED);
+            let refused = REFUSED_ALTERED.iter().find(|words| self.are_words(words));
+            if let Some(words) = refused {
+                return self.fail(&format!("ALTER {} is not supported", words.join(" ")));
+            }
+            return self.other_object("ALTER", &OTHER_ALTERED, &AFTER_FIRST_WORD);
         };
         let if_exists = self.if_exists()?;
         let path = self.table_path()?;
@@ -100,6 +127,10 @@ impl Parser<'_> {
                 let collation = self.default_collation()?.unwrap_or_default();
                 return Ok(AlterAction::SetDefaultCollation(collation));
             }
+            if !self.is_word("OPTIONS") {
+                return self
+                    .expected("keyword AS or keyword DEFAULT or keyword ON or keyword OPTIONS");
+            }
             return self.options().map(AlterAction::SetOptions);
         }
         if self.eat_word("ADD") {
@@ -111,7 +142,12 @@ impl Parser<'_> {
         if self.eat_word("RENAME") {
             return self.alter_rename();
         }
-        if self.eat_words(&["ALTER", "COLUMN"]) {
+        if self.eat_word("ALTER") {
+            if !self.eat_word("COLUMN") {
+                return self.expected(
+                    "identifier or keyword COLUMN or keyword CONSTRAINT or keyword REPLICA",
+                );
+            }
             return self.alter_column();
         }
         self.unexpected()
@@ -124,13 +160,10 @@ impl Parser<'_> {
             let column = self.column_definition(&mut constraints)?;
             return Ok(AlterAction::AddColumn { exists, column });
         }
-        let constraint = self.is_word("CONSTRAINT")
-            || self.are_words(&["PRIMARY", "KEY"])
-            || self.are_words(&["FOREIGN", "KEY"]);
-        if constraint {
+        if self.is_any_word(&["CONSTRAINT", "PRIMARY", "FOREIGN"]) {
             return self.table_constraint().map(AlterAction::AddConstraint);
         }
-        self.unsupported_nested()
+        self.unsupported("nested object type")
     }
 
     fn alter_drop(&mut self) -> Result<AlterAction> {
@@ -143,22 +176,12 @@ impl Parser<'_> {
             let name = Some(self.identifier()?);
             return Ok(AlterAction::DropConstraint { exists, name, primary_key: false });
         }
-        if self.eat_words(&["PRIMARY", "KEY"]) {
+        if self.eat_word("PRIMARY") {
+            self.expect_word("KEY")?;
             let exists = self.if_exists()?;
             return Ok(AlterAction::DropConstraint { exists, name: None, primary_key: true });
         }
-        self.unsupported_nested()
-    }
-
-    fn unsupported_nested<T>(&mut self) -> Result<T> {
-        if !self.nth_is_identifier(0) {
-            return self.unexpected();
-        }
-        let name = self.any_word()?;
-        Err(crate::SqlError::at(
-            self.at(),
-            format!("{} is not a supported nested object type", name.name),
-        ))
+        self.unsupported("nested object type")
     }
 
     fn alter_rename(&mut self) -> Result<AlterAction> {
@@ -180,7 +203,8 @@ impl Parser<'_> {
         let action = if self.eat_word("SET") {
             if self.is_word("OPTIONS") {
                 AlterColumnAction::SetOptions(self.options()?)
-            } else if self.eat_words(&["DATA", "TYPE"]) {
+            } else if self.eat_word("DATA") {
+                self.expect_word("TYPE")?;
                 AlterColumnAction::SetDataType(self.type_expression()?)
             } else if self.eat_word("DEFAULT") {
                 AlterColumnAction::SetDefault(self.default_value()?)
@@ -189,10 +213,13 @@ impl Parser<'_> {
                     "keyword DATA or keyword DEFAULT or keyword GENERATED or keyword OPTIONS",
                 );
             }
-        } else if self.eat_words(&["DROP", "NOT", "NULL"]) {
+        } else if self.eat_words(&["DROP", "NOT"]) {
+            self.expect_word("NULL")?;
             AlterColumnAction::DropNotNull
         } else if self.eat_words(&["DROP", "DEFAULT"]) {
             AlterColumnAction::DropDefault
+        } else if self.is_word("DROP") || self.nth_is_identifier(0) {
+            return self.fail("Expected keyword DROP or keyword SET but got identifier");
         } else {
             return self.unexpected();
         };
@@ -201,12 +228,24 @@ impl Parser<'_> {
 
     pub(super) fn drop_statement(&mut self) -> Result<StatementKind> {
         self.take();
-        if self.eat_words(&["ALL", "ROW", "ACCESS", "POLICIES"]) {
+        if self.eat_word("ALL") {
+            self.expect_word("ROW")?;
+            if !self.eat_words(&["ACCESS", "POLICIES"]) {
+                return self.expected("keyword ACCESS or keyword POLICIES");
+            }
             self.expect_word("ON")?;
             return self.table_path().map(StatementKind::DropAllRowAccessPolicies);
         }
+        if self.are_words(&["AGGREGATE", "FUNCTION"]) {
+            return self.fail("DROP AGGREGATE FUNCTION is not supported, use DROP FUNCTION");
+        }
+        if self.are_words(&["ROW", "ACCESS"]) && !self.nth_is_word(2, "POLICY") {
+            self.take();
+            self.take();
+            return self.expected("keyword POLICY");
+        }
         let Some((words, kind)) = DROPPED.iter().find(|(words, _)| self.are_words(words)) else {
-            return self.other_object("DROP", &OTHER_DROPPED);
+            return self.other_object("DROP", &OTHER_DROPPED, &AFTER_FIRST_WORD);
         };
         self.eat_words(words);
         let if_exists = self.if_exists()?;
@@ -245,7 +284,7 @@ impl Parser<'_> {
             return Ok(StatementKind::Other { what: "EXPORT MODEL".into() });
         }
         if !self.eat_word("DATA") {
-            return self.unexpected();
+            return self.expected("keyword DATA or keyword MODEL or keyword TABLE");
         }
         self.connection()?;
         let options = self.statement_options()?;
@@ -276,7 +315,10 @@ impl Parser<'_> {
         let partition_by = self.partition_by()?;
         let cluster_by = self.cluster_by()?;
         let options = self.statement_options()?;
-        self.expect_words(&["FROM", "FILES"])?;
+        if !self.eat_word("FROM") {
+            return self.unexpected();
+        }
+        self.expect_word("FILES")?;
         let files = self.option_list()?;
         self.partition_columns()?;
         self.connection()?;
@@ -305,11 +347,17 @@ impl Parser<'_> {
             self.take();
             resource.push_str(" TABLE");
         }
+        let what = if revoke { "\".\"" } else { "\".\" or keyword TO" };
+        if !self.nth_is_identifier(0) {
+            return self.expected(what);
+        }
         let path = self.table_path()?;
-        self.expect_word(if revoke { "FROM" } else { "TO" })?;
-        let mut grantees = vec![self.string_literal()?];
+        if !self.eat_word(if revoke { "FROM" } else { "TO" }) {
+            return self.expected(what);
+        }
+        let mut grantees = vec![self.grantee()?];
         while self.eat_symbol(",") {
-            grantees.push(self.string_literal()?);
+            grantees.push(self.grantee()?);
         }
         Ok(StatementKind::Grant { revoke, roles, resource, path, grantees })
     }

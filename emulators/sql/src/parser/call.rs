@@ -5,7 +5,7 @@ use crate::ast::{
     Arg, Call, Expr, ExprKind, Ident, NullTreatment, Path, WindowFrame, WindowFrameBound,
     WindowFrameUnit, WindowReference, WindowSpec,
 };
-use crate::error::Result;
+use crate::error::{Result, SqlError};
 
 impl Parser<'_> {
     /// A call whose name has been read; the opening parenthesis comes next.
@@ -28,16 +28,19 @@ impl Parser<'_> {
         let distinct = self.eat_word("DISTINCT");
         self.arguments(&mut args)?;
         let mut nulls = None;
-        if self.eat_words(&["IGNORE", "NULLS"]) {
+        if self.eat_word("IGNORE") {
             nulls = Some(NullTreatment::Ignore);
-        } else if self.eat_words(&["RESPECT", "NULLS"]) {
+        } else if self.eat_word("RESPECT") {
             nulls = Some(NullTreatment::Respect);
+        }
+        if nulls.is_some() {
+            self.expect_word("NULLS")?;
         }
         let mut having = None;
         if self.eat_word("HAVING") {
             let maximum = self.is_word("MAX");
             if !maximum && !self.is_word("MIN") {
-                return self.unexpected();
+                return self.expected("keyword MAX or keyword MIN");
             }
             self.take();
             having = Some((maximum, self.expression()?));
@@ -51,7 +54,13 @@ impl Parser<'_> {
 
     /// Arguments between commas; none at all before what cannot begin one.
     fn arguments(&mut self, args: &mut Vec<Arg>) -> Result<()> {
-        if self.is_symbol(")") || !self.is_argument_start() {
+        if self.is_symbol("*") {
+            let at = self.take().start;
+            args.push(Arg { name: None, value: Expr { kind: ExprKind::Star, at }, alias: None });
+            if !self.eat_symbol(",") {
+                return Ok(());
+            }
+        } else if !self.is_expression_start() && !self.is_word("SELECT") {
             return Ok(());
         }
         loop {
@@ -62,18 +71,8 @@ impl Parser<'_> {
         }
     }
 
-    /// Whether an argument may come: else the closing parenthesis is what is missing.
-    fn is_argument_start(&mut self) -> bool {
-        let end = self.peek().kind == crate::lexer::TokenKind::End;
-        !end && !self.is_symbol(",") && !self.is_any_word(&["IGNORE", "RESPECT", "HAVING", "ORDER"])
-    }
-
-    /// `value`, `name => value`, `value AS alias`, `x -> …`, `*`
+    /// `value`, `name => value`, `value AS alias`, `x -> …`
     pub(super) fn argument(&mut self) -> Result<Arg> {
-        if self.is_symbol("*") {
-            let at = self.take().start;
-            return Ok(Arg { name: None, value: Expr { kind: ExprKind::Star, at }, alias: None });
-        }
         if self.is_word("SELECT") {
             return self.fail(
                 "Each function argument is an expression, not a query; to use a query as an expression, \
@@ -102,7 +101,7 @@ impl Parser<'_> {
             kind => parameter_name(Expr { kind, at }).map(|name| vec![name]),
         };
         let Some(parameters) = names else {
-            return self.fail("Syntax error: Expecting lambda argument list");
+            return Err(SqlError::at(at, "Syntax error: Expecting lambda argument list"));
         };
         self.expect_symbol("->")?;
         let body = Box::new(self.expression()?);

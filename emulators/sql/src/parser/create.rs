@@ -1,13 +1,13 @@
-//! `CREATE` of tables, views and datasets, and the columns and constraints of tables. Objects that the tree
-//! has no node for are known by their name alone.
+//! `CREATE` of tables, views, datasets and row access policies. Objects that the tree has no node for are
+//! known by their name alone.
 
 use super::Parser;
 use crate::ast::{
-    ColumnDefinition, CreateRowAccessPolicy, CreateSchema, CreateTable, CreateView, DefaultValue,
-    Ident, IfExists, PartitionBy, Path, StatementKind, TableConstraint,
+    ColumnDefinition, CreateRowAccessPolicy, CreateSchema, CreateTable, CreateView, Ident,
+    IfExists, PartitionBy, Path, StatementKind, TableConstraint,
 };
 use crate::error::{Result, SqlError};
-use crate::lexer::TokenKind;
+use crate::lexer::{self, TokenKind};
 
 /// Objects that the service can create and the tree has no node for.
 const OTHER_OBJECTS: [&[&str]; 12] = [
@@ -23,6 +23,21 @@ const OTHER_OBJECTS: [&[&str]; 12] = [
     &["DATA_POLICY"],
     &["EXTERNAL", "CONNECTION"],
     &["PRIVILEGE", "RESTRICTION"],
+];
+
+/// Objects of the language that the service does not have.
+const UNSUPPORTED: [(&str, &str); 3] =
+    [("CONSTANT", "CreateConstant"), ("DATABASE", "CreateDatabase"), ("INDEX", "CreateIndex")];
+
+/// What must follow the first word of an object's kind; nothing is said where much can.
+const AFTER_FIRST_WORD: [(&str, &str); 7] = [
+    ("AGGREGATE", "keyword FUNCTION"),
+    ("EXTERNAL", "keyword SCHEMA or keyword TABLE"),
+    ("MATERIALIZED", "keyword RECURSIVE or keyword VIEW"),
+    ("ROW", "keyword POLICY"),
+    ("SEARCH", "keyword INDEX"),
+    ("SNAPSHOT", ""),
+    ("VECTOR", "keyword INDEX"),
 ];
 
 /// What stands between `CREATE` and the object.
@@ -69,13 +84,23 @@ impl Parser<'_> {
         if self.eat_words(&["MATERIALIZED", "VIEW"]) {
             return self.create_view(creation, true);
         }
+        if temporary {
+            return self.unexpected();
+        }
         if self.eat_word("SCHEMA") {
             return self.create_schema(creation);
         }
-        if self.eat_words(&["ROW", "ACCESS", "POLICY"]) {
+        if self.is_word("ROW") && self.nth_is_word(1, "ACCESS") {
+            self.take();
+            self.take();
+            self.expect_word("POLICY")?;
             return self.create_row_access_policy(creation);
         }
-        self.other_object("CREATE", &OTHER_OBJECTS)
+        let unsupported = UNSUPPORTED.iter().find(|(word, _)| self.is_word(word));
+        if let Some((_, statement)) = unsupported {
+            return self.fail(&format!("Statement not supported: {statement}Statement"));
+        }
+        self.other_object("CREATE", &OTHER_OBJECTS, &AFTER_FIRST_WORD)
     }
 
     /// An object that is known by name alone: what is said of it is skipped.
@@ -83,18 +108,29 @@ impl Parser<'_> {
         &mut self,
         verb: &str,
         objects: &[&[&str]],
+        after_first_word: &[(&str, &str)],
     ) -> Result<StatementKind> {
         if let Some(object) = objects.iter().find(|object| self.are_words(object)) {
             let what = format!("{verb} {}", object.join(" "));
             self.skip_statement()?;
             return Ok(StatementKind::Other { what });
         }
+        if let Some((_, missing)) = after_first_word.iter().find(|(word, _)| self.is_word(word)) {
+            self.take();
+            return if missing.is_empty() { self.unexpected() } else { self.expected(missing) };
+        }
+        self.unsupported("object type")
+    }
+
+    /// A name that is no keyword where a kind of object must stand.
+    pub(super) fn unsupported<T>(&mut self, what: &str) -> Result<T> {
         let token = self.peek();
-        if token.kind != TokenKind::Word {
+        let written = self.text_of(token);
+        let named = token.kind == TokenKind::Word && !lexer::is_keyword(written);
+        if !named && token.kind != TokenKind::Quoted && !self.is_word("REPLICA") {
             return self.unexpected();
         }
-        let word = self.text_of(token).to_owned();
-        self.fail(&format!("{word} is not a supported object type"))
+        self.fail(&format!("{written} is not a supported {what}"))
     }
 
     /// Takes tokens up to the semicolon.
@@ -135,13 +171,19 @@ impl Parser<'_> {
             let time = if self.is_word("FOR") { Some(self.system_time()?) } else { None };
             clone = Some((source, time));
         }
+        if snapshot && clone.is_none() {
+            return self.expected("keyword CLONE");
+        }
         let default_collation = self.default_collation()?;
         let partition_by = self.partition_by()?;
         let cluster_by = self.cluster_by()?;
-        let partition_columns = self.partition_columns()?;
+        let partition_columns = if external { self.partition_columns()? } else { None };
         let connection = self.connection()?;
+        if external && !self.is_word("OPTIONS") {
+            return self.unexpected();
+        }
         let options = self.statement_options()?;
-        let query = if self.eat_word("AS") { Some(self.query()?) } else { None };
+        let query = if !external && self.eat_word("AS") { Some(self.query()?) } else { None };
         Ok(StatementKind::CreateTable(Box::new(CreateTable {
             exists,
             temporary: creation.temporary,
@@ -184,9 +226,15 @@ impl Parser<'_> {
         }
         self.expect_word("BY")?;
         let value = self.expression()?;
-        if self.is_symbol(",") {
-            let message = "PARTITION BY supports only one expression";
-            return Err(SqlError::at(self.at(), message));
+        let mut count = 1;
+        while self.eat_symbol(",") {
+            self.expression()?;
+            count += 1;
+        }
+        if count > 1 {
+            let message =
+                format!("Only a single PARTITION BY expression is supported but found {count}");
+            return Err(SqlError::at(value.at, message));
         }
         Ok(Some(PartitionBy { value }))
     }
@@ -206,9 +254,14 @@ impl Parser<'_> {
 
     /// `WITH PARTITION COLUMNS [(…)]`
     pub(super) fn partition_columns(&mut self) -> Result<Option<Vec<ColumnDefinition>>> {
-        if !self.eat_words(&["WITH", "PARTITION", "COLUMNS"]) {
+        if !(self.is_word("WITH") && !self.nth_is_word(1, "CONNECTION")) {
             return Ok(None);
         }
+        self.take();
+        if !self.eat_word("PARTITION") {
+            return self.expected("keyword CONNECTION or keyword PARTITION");
+        }
+        self.expect_word("COLUMNS")?;
         if !self.is_symbol("(") {
             return Ok(Some(Vec::new()));
         }
@@ -217,11 +270,10 @@ impl Parser<'_> {
 
     /// `WITH CONNECTION path`
     pub(super) fn connection(&mut self) -> Result<Option<Path>> {
-        if !(self.is_word("WITH") && self.nth_is_word(1, "CONNECTION")) {
+        if !self.eat_word("WITH") {
             return Ok(None);
         }
-        self.take();
-        self.take();
+        self.expect_word("CONNECTION")?;
         if self.is_word("DEFAULT") {
             let at = self.at();
             let default = self.any_word()?;
@@ -230,142 +282,18 @@ impl Parser<'_> {
         self.table_path().map(Some)
     }
 
-    /// `(column, …, constraint, …)`; a comma may trail.
-    pub(super) fn table_elements(
-        &mut self,
-    ) -> Result<(Vec<ColumnDefinition>, Vec<TableConstraint>)> {
-        self.expect_symbol("(")?;
-        let (mut columns, mut constraints) = (Vec::new(), Vec::new());
-        loop {
-            if self.is_symbol(")") {
-                break;
-            }
-            if self.is_table_constraint() {
-                constraints.push(self.table_constraint()?);
-            } else {
-                columns.push(self.column_definition(&mut constraints)?);
-            }
-            if !self.eat_symbol(",") {
-                break;
-            }
+    /// A principal, as a string.
+    pub(super) fn grantee(&mut self) -> Result<String> {
+        if self.peek().kind != TokenKind::String {
+            return self.expected("\"@\" or \"@@\" or string literal");
         }
-        if columns.is_empty() && self.is_symbol(")") {
-            return self.fail("A table must define at least one column.");
-        }
-        if !self.eat_symbol(")") {
-            return self.expected("\")\" or \",\"");
-        }
-        Ok((columns, constraints))
-    }
-
-    fn is_table_constraint(&mut self) -> bool {
-        (self.is_word("CONSTRAINT") && !self.nth_is_word(1, "STRING"))
-            || self.are_words(&["PRIMARY", "KEY"])
-            || self.are_words(&["FOREIGN", "KEY"])
-    }
-
-    /// `[CONSTRAINT name] {PRIMARY KEY (…) | FOREIGN KEY (…) REFERENCES …} [NOT ENFORCED]`
-    pub(super) fn table_constraint(&mut self) -> Result<TableConstraint> {
-        let mut name = None;
-        if self.eat_word("CONSTRAINT") {
-            if self.eat_word("IF") {
-                self.expect_words(&["NOT", "EXISTS"])?;
-            }
-            name = Some(self.identifier()?);
-        }
-        if self.eat_words(&["PRIMARY", "KEY"]) {
-            let columns = self.identifier_list()?;
-            self.enforcement()?;
-            return Ok(TableConstraint::PrimaryKey { name, columns });
-        }
-        self.expect_words(&["FOREIGN", "KEY"])?;
-        let columns = self.identifier_list()?;
-        self.expect_word("REFERENCES")?;
-        self.foreign_key(name, columns)
-    }
-
-    fn foreign_key(&mut self, name: Option<Ident>, columns: Vec<Ident>) -> Result<TableConstraint> {
-        let references = self.table_path()?;
-        let referenced = self.identifier_list()?;
-        self.enforcement()?;
-        Ok(TableConstraint::ForeignKey { name, columns, references, referenced })
-    }
-
-    /// `NOT ENFORCED`, which is all that there is; `ENFORCED` is refused.
-    fn enforcement(&mut self) -> Result<()> {
-        if self.is_word("ENFORCED") {
-            return self.fail("Enforced constraints are not supported; use NOT ENFORCED");
-        }
-        self.eat_words(&["NOT", "ENFORCED"]);
-        Ok(())
-    }
-
-    pub(super) fn default_value(&mut self) -> Result<DefaultValue> {
-        let from = self.at();
-        let value = self.expression()?;
-        Ok(DefaultValue { value, from, to: self.last_end })
-    }
-
-    /// A column; a reference to another table becomes a constraint.
-    pub(super) fn column_definition(
-        &mut self,
-        constraints: &mut Vec<TableConstraint>,
-    ) -> Result<ColumnDefinition> {
-        let name = self.identifier()?;
-        let column_type = Some(self.type_expression()?);
-        let collation = self.collation()?;
-        let mut column = ColumnDefinition {
-            name,
-            column_type,
-            not_null: false,
-            default: None,
-            collation,
-            options: Vec::new(),
-            primary_key: false,
-        };
-        if self.is_word("AS") || self.is_word("GENERATED") {
-            let mut error = SqlError::not_implemented("a generated column");
-            error.at = Some(self.at());
-            return Err(error);
-        }
-        self.column_keys(&mut column, constraints)?;
-        if self.eat_word("DEFAULT") {
-            column.default = Some(self.default_value()?);
-        }
-        self.column_keys(&mut column, constraints)?;
-        if self.eat_word("NOT") {
-            self.expect_word("NULL")?;
-            column.not_null = true;
-        }
-        self.column_keys(&mut column, constraints)?;
-        column.options = self.statement_options()?;
-        Ok(column)
-    }
-
-    /// `PRIMARY KEY`, `REFERENCES table(column)` on a column.
-    fn column_keys(
-        &mut self,
-        column: &mut ColumnDefinition,
-        constraints: &mut Vec<TableConstraint>,
-    ) -> Result<()> {
-        if self.eat_words(&["PRIMARY", "KEY"]) {
-            self.enforcement()?;
-            column.primary_key = true;
-        }
-        let mut name = None;
-        if self.eat_word("CONSTRAINT") {
-            name = Some(self.identifier()?);
-            if !self.is_word("REFERENCES") {
-                return self.expected("keyword REFERENCES");
-            }
-        }
-        if self.eat_word("REFERENCES") {
-            constraints.push(self.foreign_key(name, vec![column.name.clone()])?);
-        }
-        Ok(())
+        self.string_literal()
     }
 
     fn create_view(&mut self, creation: Creation, materialized: bool) -> Result<StatementKind> {
+        if creation.temporary {
+            return self.fail("Statement not supported: CREATE TEMP VIEW");
+        }
         let exists = self.if_not_exists(creation)?;
         let path = self.table_path()?;
         let mut columns = Vec::new();
@@ -424,6 +352,9 @@ impl Parser<'_> {
     /// `ROW ACCESS POLICY name ON table [GRANT TO (…)] FILTER USING (…)`
     fn create_row_access_policy(&mut self, creation: Creation) -> Result<StatementKind> {
         let exists = self.if_not_exists(creation)?;
+        if !self.nth_is_identifier(0) {
+            return self.expected("keyword ON");
+        }
         let name = self.identifier()?;
         self.expect_word("ON")?;
         let table = self.table_path()?;
@@ -431,7 +362,9 @@ impl Parser<'_> {
         if self.eat_word("GRANT") {
             self.expect_word("TO")?;
             self.expect_symbol("(")?;
-            grantees = self.list_until_parenthesis(Self::string_literal)?;
+            grantees = self.list_until_parenthesis(Self::grantee)?;
+        } else if !self.is_word("FILTER") {
+            return self.unexpected();
         }
         self.expect_words(&["FILTER", "USING"])?;
         self.expect_symbol("(")?;

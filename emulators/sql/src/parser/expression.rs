@@ -6,7 +6,7 @@ use super::Parser;
 use crate::ast::{
     BinaryOperator, Expr, ExprKind, InSource, IsWhat, LikeQuantifier, SubqueryKind, UnaryOperator,
 };
-use crate::error::{Offset, Result};
+use crate::error::{Offset, Result, SqlError};
 use crate::lexer::TokenKind;
 use crate::limits;
 
@@ -73,11 +73,8 @@ impl Parser<'_> {
     }
 
     fn expression_within(&mut self, level: Level) -> Result<Expr> {
-        let mut left = if level <= Level::Not && self.is_word("NOT") {
-            self.negation()?
-        } else {
-            self.unary()?
-        };
+        let negated = level <= Level::Not && self.is_word("NOT") && !self.is_comparison();
+        let mut left = if negated { self.negation()? } else { self.unary()? };
         let mut compared = Compared::No;
         let mut length = 0;
         loop {
@@ -234,10 +231,13 @@ impl Parser<'_> {
             ExprKind::In { not, operand, source: self.in_source()? }
         } else if self.eat_word("BETWEEN") {
             let low = Box::new(self.operand()?);
-            if self.is_comparison() {
-                return self.fail("Syntax error: Expression in BETWEEN must be parenthesized");
+            if self.is_comparison() || self.is_word("OR") {
+                let message = "Syntax error: Expression in BETWEEN must be parenthesized";
+                return Err(SqlError::at(low.at, message));
             }
-            self.expect_word("AND")?;
+            if !self.eat_word("AND") {
+                return self.unexpected();
+            }
             let high = Box::new(self.operand()?);
             ExprKind::Between { not, operand, low, high }
         } else {

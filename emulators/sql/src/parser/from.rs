@@ -228,7 +228,6 @@ impl Parser<'_> {
         }
         if let FromKind::Table { system_time, .. } = &mut kind
             && self.is_word("FOR")
-            && (self.nth_is_word(1, "SYSTEM_TIME") || self.nth_is_word(1, "SYSTEM"))
         {
             *system_time = Some(self.system_time()?);
         }
@@ -243,8 +242,10 @@ impl Parser<'_> {
     /// `FOR SYSTEM_TIME AS OF time`
     pub(super) fn system_time(&mut self) -> Result<crate::ast::Expr> {
         self.expect_word("FOR")?;
-        if !self.eat_word("SYSTEM_TIME") {
-            self.expect_words(&["SYSTEM", "TIME"])?;
+        if self.eat_word("SYSTEM") {
+            self.expect_word("TIME")?;
+        } else if !self.eat_word("SYSTEM_TIME") {
+            return self.expected("SYSTEM_TIME or keyword SYSTEM");
         }
         self.expect_words(&["AS", "OF"])?;
         self.expression()
@@ -253,10 +254,15 @@ impl Parser<'_> {
     /// Arguments of a table function, in parentheses.
     pub(super) fn table_function_arguments(&mut self) -> Result<Vec<TvfArg>> {
         self.expect_symbol("(")?;
-        if self.eat_symbol(")") {
-            return Ok(Vec::new());
+        let mut args = Vec::new();
+        if self.is_expression_start() || self.is_word("SELECT") {
+            args.push(self.table_function_argument()?);
+            while self.eat_symbol(",") {
+                args.push(self.table_function_argument()?);
+            }
         }
-        self.list_until_parenthesis(Self::table_function_argument)
+        self.expect_symbol(")")?;
+        Ok(args)
     }
 
     fn table_function_argument(&mut self) -> Result<TvfArg> {
@@ -325,10 +331,8 @@ impl Parser<'_> {
             return self.expected("\",\" or keyword FOR");
         }
         let input = self.operand()?;
-        self.expect_word("IN")?;
-        self.expect_symbol("(")?;
-        if self.is_word("SELECT") {
-            return self.fail("PIVOT IN list does not support subqueries");
+        if !self.eat_word("IN") || !self.eat_symbol("(") {
+            return self.unexpected();
         }
         let columns = self.list_until_parenthesis(|parser| {
             let value = parser.expression()?;
@@ -362,7 +366,9 @@ impl Parser<'_> {
             if self.is_symbol("(") { self.identifier_list()? } else { vec![self.identifier()?] };
         self.expect_word("FOR")?;
         let name = self.identifier()?;
-        self.expect_word("IN")?;
+        if !self.eat_word("IN") {
+            return self.expected("\".\" or keyword IN");
+        }
         self.expect_symbol("(")?;
         let columns = self.list_until_parenthesis(Self::unpivot_column)?;
         self.expect_symbol(")")?;
@@ -380,7 +386,7 @@ impl Parser<'_> {
         let mut label = None;
         if labelled || matches!(self.peek().kind, TokenKind::String | TokenKind::Integer) {
             if !matches!(self.peek().kind, TokenKind::String | TokenKind::Integer) {
-                return self.unexpected();
+                return self.expected("integer literal or string literal");
             }
             label = Some(self.operand()?);
         }

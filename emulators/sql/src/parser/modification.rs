@@ -64,6 +64,9 @@ impl Parser<'_> {
         let table = self.table_path()?;
         let alias = self.alias()?;
         if !self.eat_word("SET") {
+            if alias.is_none() {
+                return self.unexpected();
+            }
             return self.expected("keyword SET or keyword WITH");
         }
         let items = self.update_items()?;
@@ -82,7 +85,10 @@ impl Parser<'_> {
 
     fn update_item(&mut self) -> Result<UpdateItem> {
         let at = self.at();
-        if self.is_symbol("(") {
+        if self.eat_symbol("(") {
+            if !self.is_any_word(&["DELETE", "INSERT", "UPDATE"]) {
+                return self.expected("keyword DELETE or keyword INSERT or keyword UPDATE");
+            }
             let mut error = SqlError::not_implemented("a nested statement in UPDATE … SET");
             error.at = Some(at);
             return Err(error);
@@ -124,6 +130,9 @@ impl Parser<'_> {
         self.eat_word("INTO");
         let table = self.table_path()?;
         let alias = self.alias()?;
+        if alias.is_none() && !self.is_word("USING") {
+            return self.unexpected();
+        }
         self.expect_word("USING")?;
         let source = self.table_primary()?;
         self.expect_word("ON")?;
@@ -138,6 +147,7 @@ impl Parser<'_> {
 
     fn merge_when(&mut self) -> Result<MergeWhen> {
         let mut matched = MergeMatch::Matched;
+        let by_allowed = self.is_word("NOT") && !self.nth_is_word(2, "BY");
         if self.eat_word("NOT") {
             self.expect_word("MATCHED")?;
             matched = MergeMatch::NotMatchedByTarget;
@@ -151,7 +161,9 @@ impl Parser<'_> {
         }
         let condition = if self.eat_word("AND") { Some(self.expression()?) } else { None };
         if !self.eat_word("THEN") {
-            let what = if condition.is_some() { "" } else { "keyword AND or " };
+            let by = if by_allowed { "keyword BY or " } else { "" };
+            let what =
+                if condition.is_some() { String::new() } else { format!("keyword AND or {by}") };
             return self.expected(&format!("{what}keyword THEN"));
         }
         let action = self.merge_action()?;

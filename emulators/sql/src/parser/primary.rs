@@ -13,6 +13,7 @@ use crate::lexer::{self, TokenKind};
 impl Parser<'_> {
     /// A primary expression with its fields and subscripts.
     pub(super) fn postfix(&mut self) -> Result<Expr> {
+        let parenthesised = self.is_symbol("(");
         let mut base = self.primary()?;
         let mut length = 0;
         loop {
@@ -25,6 +26,14 @@ impl Parser<'_> {
             } else if self.is_symbol(".") && !self.nth_is_symbol(1, "*") {
                 self.take();
                 base = self.member(base)?;
+            } else if self.is_symbol("(") {
+                let call = matches!(base.kind, ExprKind::Call(_)) && !parenthesised;
+                return self.fail(if call {
+                    "Syntax error: Double function call parentheses"
+                } else {
+                    "Syntax error: Function call cannot be applied to this expression. Function calls \
+                     require a path, e.g. a.b.c()"
+                });
             } else {
                 return Ok(base);
             }
@@ -42,7 +51,7 @@ impl Parser<'_> {
             self.expect_symbol(")")?;
             return self.chained_call(base, name);
         }
-        let field = self.any_word()?;
+        let field = self.identifier()?;
         if self.is_symbol("(") {
             let path = Path { at: field.at, parts: vec![field] };
             return self.chained_call(base, path);
@@ -81,7 +90,7 @@ impl Parser<'_> {
                 return self.reserved_primary(at);
             }
             TokenKind::Word => return self.word_primary(),
-            TokenKind::Symbol(_) | TokenKind::End | TokenKind::Error(_) => {
+            TokenKind::Symbol(_) | TokenKind::End | TokenKind::Glued | TokenKind::Error(_) => {
                 return self.unexpected();
             }
         };
@@ -179,8 +188,7 @@ impl Parser<'_> {
 
     /// `(query)`, of the kind that was asked for.
     fn subquery(&mut self, kind: SubqueryKind) -> Result<ExprKind> {
-        self.expect_symbol("(")?;
-        if !self.is_query_start() && !self.is_symbol("(") {
+        if !self.eat_symbol("(") || !(self.is_query_start() || self.is_symbol("(")) {
             return self.unexpected();
         }
         let query = Box::new(self.query()?);
@@ -246,7 +254,7 @@ impl Parser<'_> {
         }
         if !self.eat_symbol("<") {
             if !self.is_symbol("[") {
-                return self.unexpected();
+                return self.expected("\"<\"");
             }
             return self.array(None);
         }
@@ -277,7 +285,9 @@ impl Parser<'_> {
             self.take();
             None
         } else {
-            Some(self.type_expression()?)
+            let at = self.take().start;
+            let kind = TypeExprKind::Struct(self.type_fields()?);
+            Some(TypeExpr { kind, parameters: Vec::new(), at })
         };
         self.expect_symbol("(")?;
         if self.eat_symbol(")") {
@@ -296,6 +306,9 @@ impl Parser<'_> {
         let TypeExprKind::Range(element) = self.type_expression()?.kind else {
             return self.unexpected();
         };
+        if self.peek().kind != TokenKind::String {
+            return self.expected("string literal");
+        }
         let text = self.string_literal()?;
         Ok(ExprKind::RangeLiteral { element: *element, text })
     }

@@ -158,7 +158,7 @@ impl Parser<'_> {
         }
         self.nth_is_word(after, "UNION")
             || self.nth_is_word(after, "INTERSECT")
-            || self.nth_is_word(after, "EXCEPT")
+            || (self.nth_is_word(after, "EXCEPT") && !self.nth_is_symbol(after + 1, "("))
     }
 
     fn set_operations(&mut self, first: QueryBody, at: Offset) -> Result<QueryBody> {
@@ -250,7 +250,8 @@ impl Parser<'_> {
         }
         let mut by_columns = Vec::new();
         let mut by_name = true;
-        if self.eat_words(&["BY", "NAME"]) {
+        if self.eat_word("BY") {
+            self.expect_word("NAME")?;
             if mode == Some("STRICT") {
                 return self
                     .fail("Syntax error: STRICT cannot be used with BY NAME in set operations");

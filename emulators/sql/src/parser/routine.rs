@@ -41,6 +41,9 @@ impl Parser<'_> {
         self.connection()?;
         function.options = self.statement_options()?;
         if !remote {
+            if !self.is_word("AS") && !self.is_statement_end() {
+                return self.expected(self.statement_separator());
+            }
             self.expect_word("AS")?;
             self.function_body(&mut function, language)?;
             if self.is_word("OPTIONS") {
@@ -77,7 +80,10 @@ impl Parser<'_> {
             function.body = FunctionBody::Foreign { language, code };
             return Ok(());
         }
-        if foreign || !self.is_symbol("(") {
+        if foreign {
+            return self.fail("Function cannot specify a literal string body without a LANGUAGE");
+        }
+        if !self.is_symbol("(") {
             return self.expected("\"(\" or string literal");
         }
         self.take();
@@ -100,8 +106,17 @@ impl Parser<'_> {
         let exists = self.if_not_exists(creation)?;
         let path = self.routine_path()?;
         let parameters = self.parameters(false)?;
-        let returns = if self.eat_word("RETURNS") { Some(self.type_expression()?) } else { None };
+        let mut returns = None;
+        if self.eat_word("RETURNS") {
+            if !self.is_word("TABLE") {
+                return self.fail("Syntax error: Expected keyword TABLE");
+            }
+            returns = Some(self.type_expression()?);
+        }
         let mut options = self.statement_options()?;
+        if !self.is_word("AS") && !self.is_statement_end() {
+            return self.expected(self.statement_separator());
+        }
         self.expect_word("AS")?;
         let body_from = self.at();
         let query = Box::new(self.query()?);
@@ -157,6 +172,9 @@ impl Parser<'_> {
         if self.eat_symbol(")") {
             return Ok(parameters);
         }
+        if !self.nth_is_identifier(0) && !self.is_word("IN") {
+            return self.expected("\")\"");
+        }
         loop {
             parameters.push(self.parameter(procedure)?);
             if !self.eat_symbol(",") {
@@ -181,6 +199,17 @@ impl Parser<'_> {
             }
         }
         let name = self.identifier()?;
+        let ended = self.is_symbol(")") || self.is_symbol(",");
+        if procedure && ended {
+            return self.fail(
+                "Syntax error: Unexpected end of parameter. Parameters should be in the format \
+                 [<parameter mode>] <parameter name> <type>. If IN/OUT/INOUT is intended to be the name of \
+                 a parameter, it must be escaped with backticks",
+            );
+        }
+        if !ended && !self.nth_is_type_start(0) && !self.is_any_word(&["ANY", "TABLE"]) {
+            return self.expected("\")\"");
+        }
         let parameter_type = self.templated_type()?;
         let default = if self.eat_word("DEFAULT") { Some(self.expression()?) } else { None };
         let not_aggregate = self.eat_words(&["NOT", "AGGREGATE"]);

@@ -85,6 +85,7 @@ impl Parser<'_> {
             "RAISE" => self.raise()?,
             "CALL" => self.call_statement()?,
             "EXECUTE" => self.execute_immediate()?,
+            "START" if self.nth_is_word(1, "TRANSACTION") => self.begin_transaction(),
             "COMMIT" => self.transaction_end(StatementKind::CommitTransaction),
             "ROLLBACK" => self.transaction_end(StatementKind::RollbackTransaction),
             _ => return Ok(None),
@@ -139,7 +140,9 @@ impl Parser<'_> {
 
     /// `END LOOP [label]` and its kind.
     fn end_of(&mut self, word: &str, label: Option<&Ident>) -> Result<()> {
-        if !self.eat_word("END") {
+        if word == "REPEAT" {
+            self.expect_word("END")?;
+        } else if !self.eat_word("END") {
             return self.unexpected();
         }
         self.expect_word(word)?;
@@ -252,8 +255,14 @@ impl Parser<'_> {
             let names = vec![Ident { name, quoted: false, at }];
             return Ok(StatementKind::Set { names, system: true, value, grouped: false });
         }
-        let grouped = self.is_symbol("(");
-        let names = if grouped { self.identifier_list()? } else { vec![self.identifier()?] };
+        let grouped = self.eat_symbol("(");
+        if grouped && self.is_symbol(")") {
+            return self.fail("Parenthesized SET statement requires a variable list");
+        }
+        let names = if grouped { self.identifiers()? } else { vec![self.identifier()?] };
+        if grouped {
+            self.expect_symbol(")")?;
+        }
         if self.is_symbol(",") {
             return Err(SqlError::at(
                 at,
@@ -302,7 +311,7 @@ impl Parser<'_> {
         if self.eat_word("USING") {
             loop {
                 let value = self.expression()?;
-                using.push((value, self.alias()?));
+                using.push((value, self.explicit_alias()?));
                 if !self.eat_symbol(",") {
                     break;
                 }
@@ -315,7 +324,13 @@ impl Parser<'_> {
     pub(super) fn assert_statement(&mut self) -> Result<StatementKind> {
         self.take();
         let condition = self.expression()?;
-        let description = if self.eat_word("AS") { Some(self.string_literal()?) } else { None };
+        let mut description = None;
+        if self.eat_word("AS") {
+            if self.peek().kind != TokenKind::String {
+                return self.expected("string literal");
+            }
+            description = Some(self.string_literal()?);
+        }
         Ok(StatementKind::Assert { condition, description })
     }
 }

@@ -6,7 +6,7 @@ use crate::ast::{
     SelectItem, WindowSpec,
 };
 use crate::error::Result;
-use crate::lexer::{self, TokenKind};
+use crate::lexer::TokenKind;
 
 impl Parser<'_> {
     /// A `SELECT` with its clauses.
@@ -82,27 +82,9 @@ impl Parser<'_> {
         Ok(items)
     }
 
-    /// Whether nothing that begins an expression comes next, so that a comma before it trailed.
+    /// Whether nothing that begins an item comes next, so that a comma before it trailed.
     pub(super) fn is_list_end(&mut self) -> bool {
-        const CLAUSES: [&str; 12] = [
-            "FROM",
-            "WHERE",
-            "GROUP",
-            "HAVING",
-            "QUALIFY",
-            "WINDOW",
-            "ORDER",
-            "LIMIT",
-            "UNION",
-            "INTERSECT",
-            "EXCEPT",
-            "FULL",
-        ];
-        self.peek().kind == TokenKind::End
-            || self.is_symbol(")")
-            || self.is_symbol(";")
-            || self.is_symbol("|>")
-            || self.is_any_word(&CLAUSES)
+        !self.is_expression_start()
     }
 
     pub(super) fn select_item(&mut self) -> Result<SelectItem> {
@@ -115,6 +97,9 @@ impl Parser<'_> {
             self.take();
             self.take();
             return self.star(Some(value), at);
+        }
+        if self.peek().kind == TokenKind::Glued {
+            return self.fail("Syntax error: Missing whitespace between literal and alias");
         }
         let alias = self.alias()?;
         Ok(SelectItem::Expr { value, alias })

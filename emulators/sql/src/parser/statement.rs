@@ -4,6 +4,18 @@ use super::Parser;
 use crate::ast::{OptionItem, Statement, StatementKind};
 use crate::error::Result;
 
+/// Statements of the language that the service does not have, by their first word.
+const UNSUPPORTED: [(&str, &str); 8] = [
+    ("ANALYZE", "Analyze"),
+    ("DEFINE", "DefineTable"),
+    ("DESCRIBE", "Describe"),
+    ("EXPLAIN", "Explain"),
+    ("IMPORT", "Import"),
+    ("MODULE", "Module"),
+    ("RENAME", "Rename"),
+    ("SHOW", "Show"),
+];
+
 impl Parser<'_> {
     /// A statement, without the semicolon after it.
     pub(super) fn statement(&mut self) -> Result<Statement> {
@@ -38,7 +50,12 @@ impl Parser<'_> {
             "GRANT" => self.grant(false),
             "REVOKE" => self.grant(true),
             "ASSERT" => self.assert_statement(),
-            _ => self.unexpected(),
+            word => match UNSUPPORTED.iter().find(|(first, _)| *first == word) {
+                Some((_, statement)) => {
+                    self.fail(&format!("Statement not supported: {statement}Statement"))
+                }
+                None => self.unexpected(),
+            },
         }
     }
 
@@ -62,14 +79,23 @@ impl Parser<'_> {
         if self.eat_symbol(")") {
             return Ok(Vec::new());
         }
-        self.list_until_parenthesis(|parser| {
-            let name = parser.identifier()?;
-            if !["=", "+=", "-="].iter().any(|sign| parser.is_symbol(sign)) {
-                return parser.expected("\"=\"");
+        if !self.nth_is_identifier(0) {
+            return self.expected("\")\"");
+        }
+        let mut options = Vec::new();
+        loop {
+            let name = self.identifier()?;
+            if !["=", "+=", "-="].iter().any(|sign| self.is_symbol(sign)) {
+                return self.expected("\"=\"");
             }
-            parser.take();
-            let value = parser.expression()?;
-            Ok(OptionItem { name, value })
-        })
+            self.take();
+            let value = self.expression()?;
+            options.push(OptionItem { name, value });
+            if !self.eat_symbol(",") {
+                break;
+            }
+        }
+        self.expect_symbol(")")?;
+        Ok(options)
     }
 }

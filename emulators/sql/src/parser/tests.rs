@@ -1,6 +1,7 @@
-//! What parses, what does not and with which words; that no text makes the parser panic; and that every
-//! statement of the recorded conversations parses.
+//! What parses and into which trees, what does not and with which words, and that no text makes the parser
+//! panic.
 
 mod errors;
+mod fuzz;
 mod recorded;
 mod trees;

@@ -54,7 +54,7 @@ impl Parser<'_> {
     }
 
     /// `<a INT64, STRING>`; empty for `<>`.
-    fn type_fields(&mut self) -> Result<Vec<TypeField>> {
+    pub(super) fn type_fields(&mut self) -> Result<Vec<TypeField>> {
         if self.eat_symbol("<>") {
             return Ok(Vec::new());
         }
@@ -63,6 +63,9 @@ impl Parser<'_> {
         if self.is_symbol(">") || self.is_symbol(">>") {
             self.expect_closing_angle()?;
             return Ok(fields);
+        }
+        if !self.nth_is_type_start(0) {
+            return self.expected("\">\"");
         }
         loop {
             fields.push(self.type_field()?);
@@ -84,7 +87,7 @@ impl Parser<'_> {
         Ok(TypeField { name, field_type, collation, not_null, options })
     }
 
-    fn nth_is_type_start(&mut self, nth: usize) -> bool {
+    pub(super) fn nth_is_type_start(&mut self, nth: usize) -> bool {
         if self.nth_is_word(nth, "OPTIONS") && self.nth_is_symbol(nth + 1, "(") {
             return false;
         }
@@ -128,8 +131,13 @@ impl Parser<'_> {
             } else {
                 return self.unexpected();
             }
-            if !self.eat_symbol(",") {
+            if !self.is_symbol(",") {
                 return Ok(parameters);
+            }
+            let comma = self.take().start;
+            if self.is_symbol(")") {
+                let message = "Syntax error: Trailing comma in type parameter list is not allowed.";
+                return Err(SqlError::at(comma, message));
             }
         }
     }
