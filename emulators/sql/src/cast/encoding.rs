@@ -1,4 +1,6 @@
 //! `CAST(bytes AS STRING FORMAT …)` and back: HEX, BASE2, BASE8, BASE16, BASE64, BASE64M, ASCII and UTF-8.
+//! Invariant: what is encoded decodes to the same bytes, but for zeros that a text of odd length
+//! lacks.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

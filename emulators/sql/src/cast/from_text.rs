@@ -1,4 +1,5 @@
 //! Casts from STRING: numbers and bools here, dates and times by the calendar.
+//! Invariant: an error shows the text that was read, shortened and escaped.
 
 use std::fmt::Write as _;
 

@@ -1,4 +1,5 @@
 //! Casts between numbers. Doubles and decimals round half away from zero; what is out of range is an error.
+//! Invariant: a result is the nearest value of its type.
 
 use num_traits::ToPrimitive;
 

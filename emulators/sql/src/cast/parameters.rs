@@ -1,4 +1,5 @@
 //! What the parameters of a type do to a value: a length refuses, a precision refuses, a scale rounds.
+//! Invariant: what is kept fits the column, and is kept a second time unchanged.
 
 use crate::error::{Result, SqlError};
 use crate::sql_type::Type;

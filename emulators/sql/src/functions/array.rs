@@ -1,4 +1,6 @@
 //! Functions of arrays: elements by index, parts, joining, series of numbers.
+//! Lambdas and subqueries are the evaluator's. Invariant: no array grows beyond a bound that its
+//! function names.
 
 use std::sync::Arc;
 

@@ -1,4 +1,5 @@
 //! Lines from parts, and places along lines.
+//! Invariant: a fraction of a line is one of its length, and a place of it is on the line.
 
 use super::build::Reading;
 use super::vector::{at_distance, project, vectors};

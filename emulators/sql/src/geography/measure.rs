@@ -1,4 +1,5 @@
 //! Lengths, areas, distances, angles, centers and bounds, in meters, radians and degrees.
+//! Invariant: what is empty has no distance and no bounds, and nothing as its length.
 
 use std::f64::consts::{PI, TAU};
 

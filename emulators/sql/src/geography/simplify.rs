@@ -1,4 +1,5 @@
 //! Fewer or rounder vertices: chains simplified within a tolerance, vertices snapped to a grid.
+//! Invariant: vertices that remain are vertices that were there, or their places on the grid.
 
 use std::f64::consts::{FRAC_PI_2, PI};
 

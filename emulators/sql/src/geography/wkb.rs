@@ -1,4 +1,5 @@
 //! Well-known binary (OGC 06-103r4, section 8) of geographies: written in little-endian order, read in both.
+//! Invariant: counts in the input are not believed before their bytes are there.
 
 use super::build::Reading;
 use super::{Geography, Point, Polygon, closed};

@@ -1,4 +1,5 @@
 //! A number taken apart into the digits that a format places: before the point, after it, the exponent.
+//! Knows no layout. Invariant: digits are those of the exact value, rounded once.
 
 use num_bigint::BigInt;
 use num_traits::{Signed, ToPrimitive, Zero};

@@ -1,4 +1,5 @@
 //! Aggregates of geographies: their union, the center of all and the box around all.
+//! Invariant: the order of the rows matters for the order of shapes alone.
 
 use super::super::{Accumulator, AggregateFunction, AggregateNulls};
 use super::measure::box_value;

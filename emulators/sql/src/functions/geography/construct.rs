@@ -1,4 +1,5 @@
 //! Geographies from others: points, lines and polygons, overlays, buffers, hulls, fewer vertices.
+//! Invariant: what comes out has its shells counterclockwise and no ring that crosses itself.
 
 use super::{Call, Result, Value, failed, geographies, geography, line, mismatch, number, value};
 use crate::geography::{self as shapes, Geography, Operation, Reading, Segments};

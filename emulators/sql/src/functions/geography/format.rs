@@ -1,4 +1,5 @@
 //! Geographies as text, JSON, bytes and names, and back.
+//! Invariant: what is written reads back as the same geography, to fifteen digits.
 
 use super::{Call, Point, Result, Value, failed, geography, mismatch, point, value};
 use crate::error::SqlError;

@@ -1,4 +1,5 @@
 //! Distances, lengths, areas, angles and boxes.
+//! All are on a sphere: no spheroid is known. Lengths are meters, angles radians.
 
 use super::{Call, Result, Value, failed, geography, line, number, point};
 use crate::error::SqlError;

@@ -1,4 +1,5 @@
 //! Predicates of two geographies.
+//! Invariant: each follows from one relation of both, so that they never contradict each other.
 
 use super::{Call, Result, Value, failed, geography, number};
 use crate::geography::{self as shapes, Bounds, Relation};

@@ -1,4 +1,5 @@
 //! Rings and polygons from directed edges that have the inside on their left.
+//! Invariant: a ring visits no place twice; a hole belongs to the smallest shell around it.
 
 use super::super::relate::{Shapes, is_same};
 use super::super::vector::{Vector, normal, signed_area};

@@ -1,4 +1,5 @@
 //! Doubles as text: the `%g` of C with the fewest of 15 or 17 digits that reads back as the same double.
+//! Invariant: what is written without a count of digits reads back as the same double.
 
 /// The text of `CAST(value AS STRING)`. Zero has no sign.
 pub(crate) fn float_text(value: f64) -> String {

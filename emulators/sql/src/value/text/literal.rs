@@ -1,4 +1,5 @@
 //! Values as SQL literals, the `%T` of `FORMAT`: quotes, escapes and the words before them.
+//! Invariant: a literal reads back as the same value, and is one line of text.
 
 use std::fmt::Write as _;
 
