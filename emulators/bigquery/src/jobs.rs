@@ -17,6 +17,8 @@ use crate::schema::{SchemaError, Updates};
 use crate::table::{Decorator, TableId};
 
 pub(crate) use cache::QueryCache;
+pub(crate) use extract::{Output, export};
+pub(crate) use load::load_into;
 pub(crate) use parameters::given_back;
 pub(crate) use query::{
     DmlCounts, ExportCounts, QueryRequest, QueryResult, ScriptOutcome, StatementOutcome, dml_json,

@@ -249,7 +249,10 @@ fn pivot_label(value: &ast::Expr) -> Result<String> {
             format!("_minus{}", pivot_label(operand)?)
         }
         _ => {
-            return Err(SqlError::at(value.at, "A PIVOT value must be a constant or have an alias"));
+            return Err(SqlError::at(
+                value.at,
+                "A PIVOT value must be a constant or have an alias",
+            ));
         }
     })
 }

@@ -1,7 +1,7 @@
 //! The columns and constraints of tables as they are defined.
 
 use super::Parser;
-use crate::ast::{DefaultValue, ColumnDefinition, Ident, TableConstraint};
+use crate::ast::{ColumnDefinition, DefaultValue, Ident, TableConstraint};
 use crate::error::{Result, SqlError};
 
 impl Parser<'_> {

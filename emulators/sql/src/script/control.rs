@@ -536,7 +536,10 @@ impl Runner<'_> {
                     self.assign_value(&path.parts[0], value)?
                 }
                 _ => {
-                    return Err(SqlError::at(arg.at, "An OUT or INOUT argument must be a variable"));
+                    return Err(SqlError::at(
+                        arg.at,
+                        "An OUT or INOUT argument must be a variable",
+                    ));
                 }
             }
         }
