@@ -32,12 +32,15 @@ mod time;
 mod timestamp;
 mod unicode;
 mod utility;
+mod aggregate;
+mod analytic;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
 pub(crate) use encoding::to_base64;
 pub(crate) use pattern::{like, like_bytes};
+pub(crate) use analytic::{WindowOrder, WindowRules, window_rules};
 
 use crate::error::Result;
 use crate::session::Session;
@@ -163,4 +166,38 @@ static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
             by_name.entry(function.name).or_default().push(function);
         }
         by_name
+        let lists: &[&'static [ScalarFunction]] = &[aggregate::SCALAR];
+        by_name(lists, |function| function.name)
     });
+
+static AGGREGATE: LazyLock<HashMap<&'static str, Vec<&'static AggregateFunction>>> =
+    LazyLock::new(|| by_name(aggregate::LISTS, |function| function.name));
+
+static ANALYTIC: LazyLock<HashMap<&'static str, Vec<&'static AnalyticFunction>>> =
+    LazyLock::new(|| by_name(analytic::LISTS, |function| function.name));
+
+/// The scalar functions of a name in upper case; none when there is no such name.
+pub(crate) fn scalar(name: &str) -> &'static [&'static ScalarFunction] {
+    SCALAR.get(name).map_or(&[], Vec::as_slice)
+}
+
+/// The aggregate functions of a name in upper case.
+pub(crate) fn aggregate(name: &str) -> &'static [&'static AggregateFunction] {
+    AGGREGATE.get(name).map_or(&[], Vec::as_slice)
+}
+
+/// The functions of a name in upper case that need `OVER`.
+pub(crate) fn analytic(name: &str) -> &'static [&'static AnalyticFunction] {
+    ANALYTIC.get(name).map_or(&[], Vec::as_slice)
+}
+
+fn by_name<F>(
+    lists: &[&'static [F]],
+    name: fn(&'static F) -> &'static str,
+) -> HashMap<&'static str, Vec<&'static F>> {
+    let mut by_name: HashMap<&'static str, Vec<&'static F>> = HashMap::new();
+    for function in lists.iter().flat_map(|list| list.iter()) {
+        by_name.entry(name(function)).or_default().push(function);
+    }
+    by_name
+}

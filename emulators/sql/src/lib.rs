@@ -14,6 +14,7 @@ mod json;
 mod session;
 mod sql_type;
 mod value;
+mod window;
 
 pub use error::{Reason, Result, SqlError, line_and_column};
 pub use geography::Geography;
