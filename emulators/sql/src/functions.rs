@@ -2,6 +2,8 @@
 //! compute. Operators are functions whose names begin with `$`. A name may stand in several lists: its
 //! overloads add up, in the order of the lists.
 
+mod aggregate;
+mod analytic;
 mod arguments;
 mod arithmetic;
 mod array;
@@ -32,15 +34,13 @@ mod time;
 mod timestamp;
 mod unicode;
 mod utility;
-mod aggregate;
-mod analytic;
 
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+pub(crate) use analytic::{WindowOrder, WindowRules, window_rules};
 pub(crate) use encoding::to_base64;
 pub(crate) use pattern::{like, like_bytes};
-pub(crate) use analytic::{WindowOrder, WindowRules, window_rules};
 
 use crate::error::Result;
 use crate::session::Session;
@@ -160,18 +160,16 @@ static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
             range::FUNCTIONS,
             time::FUNCTIONS,
             timestamp::FUNCTIONS,
+            aggregate::SCALAR,
         ];
-        let mut by_name: HashMap<&'static str, Vec<&'static ScalarFunction>> = HashMap::new();
-        for function in lists.iter().flat_map(|list| list.iter()) {
-            by_name.entry(function.name).or_default().push(function);
-        }
-        by_name
-        let lists: &[&'static [ScalarFunction]] = &[aggregate::SCALAR];
         by_name(lists, |function| function.name)
     });
 
 static AGGREGATE: LazyLock<HashMap<&'static str, Vec<&'static AggregateFunction>>> =
-    LazyLock::new(|| by_name(aggregate::LISTS, |function| function.name));
+    LazyLock::new(|| {
+        let lists = [aggregate::LISTS, &[geography::AGGREGATES]].concat();
+        by_name(&lists, |function| function.name)
+    });
 
 static ANALYTIC: LazyLock<HashMap<&'static str, Vec<&'static AnalyticFunction>>> =
     LazyLock::new(|| by_name(analytic::LISTS, |function| function.name));
