@@ -161,12 +161,16 @@ static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
             timestamp::FUNCTIONS,
             unicode::FUNCTIONS,
             utility::FUNCTIONS,
+            aggregate::SCALAR,
         ];
         by_name(lists, |function| function.name)
     });
 
 static AGGREGATE: LazyLock<HashMap<&'static str, Vec<&'static AggregateFunction>>> =
-    LazyLock::new(|| by_name(aggregate::LISTS, |function| function.name));
+    LazyLock::new(|| {
+        let lists = [aggregate::LISTS, &[geography::AGGREGATES]].concat();
+        by_name(&lists, |function| function.name)
+    });
 
 static ANALYTIC: LazyLock<HashMap<&'static str, Vec<&'static AnalyticFunction>>> =
     LazyLock::new(|| by_name(analytic::LISTS, |function| function.name));

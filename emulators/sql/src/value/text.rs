@@ -11,6 +11,7 @@ use super::Value;
 use crate::calendar::{
     Zone, date_text, datetime_text, interval_text, range_text, time_text, timestamp_text,
 };
+use crate::json::compact;
 use crate::session::Session;
 use crate::sql_type::Type;
 
@@ -31,7 +32,7 @@ pub(crate) fn display(value: &Value, value_type: &Type, session: &Session) -> St
         | Value::Datetime(_)
         | Value::Timestamp(_)
         | Value::Interval(_) => moment_text(value, session),
-        Value::Json(value) => value.to_string(),
+        Value::Json(value) => compact(value),
         Value::Geography(value) => value.to_string(),
         Value::Range(ends) => range_text(ends, &Zone::Iana(session.time_zone)),
         Value::Array(elements) => {

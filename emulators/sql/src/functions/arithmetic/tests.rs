@@ -114,3 +114,33 @@ proptest! {
         }
     }
 }
+
+proptest! {
+    #[test]
+    fn nothing_panics(
+        integers in any::<(i64, i64)>(),
+        doubles in any::<(f64, f64)>(),
+        scaled in (any::<i128>(), any::<i128>()),
+        bytes in any::<(Vec<u8>, i64)>(),
+    ) {
+        let limit = |scaled: i128| Numeric::from_scaled(scaled % (Numeric::MAX_SCALED + 1)).unwrap();
+        let decimals = (limit(scaled.0), limit(scaled.1));
+        let big = |number: Numeric| {
+            let wide = BigNumeric::from_scaled(BigNumeric::from(number).scaled() * 578_960_444);
+            Value::big_numeric(wide.unwrap_or_else(|| number.into()))
+        };
+        let pairs = [
+            [integers.0.into(), integers.1.into()],
+            [doubles.0.into(), doubles.1.into()],
+            [Value::Numeric(decimals.0), Value::Numeric(decimals.1)],
+            [big(decimals.0), big(decimals.1)],
+            [Value::bytes(&bytes.0), bytes.1.into()],
+            [Value::bytes(&bytes.0), Value::bytes(&bytes.0)],
+        ];
+        for function in FUNCTIONS.iter().chain(bits::FUNCTIONS) {
+            for pair in &pairs {
+                let _ = call(function.name, pair);
+            }
+        }
+    }
+}

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::{Value, float_with_point, moment_text};
 use crate::calendar::{Zone, range_text};
+use crate::json::compact;
 use crate::session::Session;
 use crate::sql_type::Type;
 
@@ -26,7 +27,7 @@ pub(crate) fn literal(value: &Value, value_type: &Type, session: &Session) -> St
         Value::Interval(_) => {
             format!("INTERVAL {} YEAR TO SECOND", string_literal(&moment_text(value, session)))
         }
-        Value::Json(value) => format!("JSON {}", string_literal(&value.to_string())),
+        Value::Json(value) => format!("JSON {}", string_literal(&compact(value))),
         Value::Geography(value) => {
             format!("ST_GEOGFROMTEXT({})", string_literal(&value.to_string()))
         }
