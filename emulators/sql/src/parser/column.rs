@@ -2,7 +2,7 @@
 
 use super::Parser;
 use crate::ast::{ColumnDefinition, Ident, TableConstraint};
-use crate::error::{Result, SqlError};
+use crate::error::Result;
 
 impl Parser<'_> {
     /// `(column, …, constraint, …)`; a comma may trail.
@@ -111,15 +111,13 @@ impl Parser<'_> {
             return self.expected("\"(\" or keyword IDENTITY");
         }
         if generated {
-            let mut error = SqlError::not_implemented("a generated column");
-            error.at = Some(self.at());
-            return Err(error);
+            return self.not_implemented("a generated column");
         }
         if self.eat_word("DEFAULT") {
             column.default = Some(self.expression()?);
         }
         while self.column_attribute(&mut column, constraints)? {}
-        if column.default.is_none() && column.primary_key && self.eat_word("DEFAULT") {
+        if column.default.is_none() && !column.not_null && self.eat_word("DEFAULT") {
             column.default = Some(self.expression()?);
             while self.column_attribute(&mut column, constraints)? {}
         }
