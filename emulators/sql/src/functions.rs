@@ -161,7 +161,6 @@ static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
             timestamp::FUNCTIONS,
             unicode::FUNCTIONS,
             utility::FUNCTIONS,
-            aggregate::SCALAR,
         ];
         by_name(lists, |function| function.name)
     });

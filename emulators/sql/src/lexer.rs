@@ -1,6 +1,7 @@
-//! Cuts a text into tokens, one at a time, on demand. A token is a kind and a range of the text: names and
-//! literals are decoded by whoever takes them, so that an error in an escape is told only when it is reached.
-//! An error of the lexer is a token as well, because an earlier error of the grammar goes first.
+//! Cuts a text into tokens, one at a time, on demand. A token is a kind and a range of the text:
+//! names and literals are decoded by whoever takes them, so that an error in an escape is told only
+//! when it is reached. An error of the lexer is a token as well, because an earlier error of the
+//! grammar goes first.
 
 mod keyword;
 mod literal;
@@ -125,7 +126,8 @@ impl<'a> Lexer<'a> {
         &self.text.as_bytes()[self.at..]
     }
 
-    /// Skips white space and comments. `End` stands behind the last comment, but before trailing blanks.
+    /// Skips white space and comments. `End` stands behind the last comment, but before trailing
+    /// blanks.
     fn skip_blank(&mut self) -> Result<(), Token> {
         let mut end = self.at;
         loop {

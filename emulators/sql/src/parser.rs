@@ -1,6 +1,6 @@
-//! A recursive-descent parser for GoogleSQL: text in, syntax tree out, nothing resolved. It looks ahead a few
-//! tokens and never goes back, so that its time is linear; how deep it recurses is bounded. Its errors are
-//! BigQuery's words at the token that does not fit.
+//! A recursive-descent parser for GoogleSQL: text in, syntax tree out, nothing resolved. It looks
+//! ahead a few tokens and never goes back, so that its time is linear; how deep it recurses is
+//! bounded. Its errors are BigQuery's words at the token that does not fit.
 
 mod alter;
 mod call;
@@ -60,7 +60,8 @@ pub(crate) fn parse_type(text: &str) -> Result<TypeExpr> {
     Ok(found)
 }
 
-/// The state of a parse: the lexer, the tokens that were looked at but not taken, and how deep it is.
+/// The state of a parse: the lexer, the tokens that were looked at but not taken, and how deep it
+/// is.
 struct Parser<'a> {
     text: &'a str,
     lexer: Lexer<'a>,
@@ -81,8 +82,8 @@ impl<'a> Parser<'a> {
         if text.len() > limits::TEXT_BYTES_MAX {
             return Err(SqlError::new(
                 crate::Reason::Invalid,
-                "The query is too large. The maximum standard SQL query length is 1024.00K characters, \
-                 including comments and white space characters.",
+                "The query is too large. The maximum standard SQL query length is 1024.00K \
+                 characters, including comments and white space characters.",
             ));
         }
         Ok(Self {
@@ -284,7 +285,8 @@ impl<'a> Parser<'a> {
         matches!(self.peek_nth(nth).kind, TokenKind::Word | TokenKind::Name | TokenKind::Quoted)
     }
 
-    /// The name of a table, a routine or a dataset, whose project may have dashes without backticks.
+    /// The name of a table, a routine or a dataset, whose project may have dashes without
+    /// backticks.
     fn table_path(&mut self) -> Result<Path> {
         let at = self.at();
         let mut first = self.identifier()?;
@@ -413,7 +415,8 @@ impl<'a> Parser<'a> {
             return Err(SqlError::at(token.start, message));
         }
         if !first && token.start == self.last_end {
-            let message = "Syntax error: concatenated string literals must be separated by whitespace or comments";
+            let message = "Syntax error: concatenated string literals must be separated by \
+                           whitespace or comments";
             return Err(SqlError::at(token.start, message));
         }
         Ok(())

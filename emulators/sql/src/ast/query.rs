@@ -40,7 +40,7 @@ pub(crate) enum QueryBody {
     From(Box<FromItem>),
 }
 
-/// `left OPERATOR right`; chains lean left.
+/// `left OPERATOR right`; chains lean left, but long ones of `UNION` are balanced.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SetOperation {
     pub(crate) operator: SetOperator,

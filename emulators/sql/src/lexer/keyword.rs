@@ -1,5 +1,5 @@
-//! GoogleSQL's keywords. Those that are reserved cannot name anything without backticks; the others are
-//! keywords only in what errors call them and where the grammar asks for them.
+//! GoogleSQL's keywords. Those that are reserved cannot name anything without backticks; the others
+//! are keywords only in what errors call them and where the grammar asks for them.
 
 /// Reserved keywords, sorted.
 #[rustfmt::skip]

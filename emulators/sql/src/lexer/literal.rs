@@ -1,5 +1,5 @@
-//! What stands between quotes: escapes of strings, bytes and identifiers. An error carries its own place,
-//! the backslash; a raw literal has no escapes.
+//! What stands between quotes: escapes of strings, bytes and identifiers. An error carries its own
+//! place, the backslash; a raw literal has no escapes.
 
 use super::offset;
 use crate::error::{Offset, Result, SqlError};
@@ -82,7 +82,8 @@ fn unescape(text: &str, from: Offset, target: Target) -> Result<Vec<u8>> {
     Ok(decoded)
 }
 
-/// One escape, beginning with its backslash: writes what it means and tells its length, or what is wrong.
+/// One escape, beginning with its backslash: writes what it means and tells its length, or what is
+/// wrong.
 fn escape(text: &str, target: Target, decoded: &mut Vec<u8>) -> Result<usize, String> {
     let Some(letter) = text[1..].chars().next() else {
         return Err("\\".into());

@@ -1,4 +1,5 @@
-//! `ALTER`, `DROP`, `UNDROP`, and what moves data or rights: `EXPORT`, `LOAD DATA`, `GRANT`, `REVOKE`.
+//! `ALTER`, `DROP`, `UNDROP`, and what moves data or rights: `EXPORT`, `LOAD DATA`, `GRANT`,
+//! `REVOKE`.
 
 use super::Parser;
 use crate::ast::{
@@ -158,6 +159,9 @@ impl Parser<'_> {
             let exists = self.unless_exists()?;
             let mut constraints = Vec::new();
             let column = self.column_definition(&mut constraints)?;
+            if !constraints.is_empty() {
+                return self.not_implemented("REFERENCES of an added column");
+            }
             return Ok(AlterAction::AddColumn { exists, column });
         }
         if self.is_any_word(&["CONSTRAINT", "PRIMARY", "FOREIGN"]) {

@@ -1,4 +1,5 @@
-//! Calls of functions: arguments with names and lambdas, what an aggregate may say after them, and windows.
+//! Calls of functions: arguments with names and lambdas, what an aggregate may say after them, and
+//! windows.
 
 use super::Parser;
 use crate::ast::{
@@ -11,7 +12,7 @@ impl Parser<'_> {
     /// A call whose name has been read; the opening parenthesis comes next.
     pub(super) fn call(&mut self, name: Path) -> Result<Expr> {
         let at = name.at;
-        let call = Box::new(self.call_with(name, Vec::new())?);
+        let call = self.call_with(name, Vec::new())?;
         Ok(Expr { kind: ExprKind::Call(call), at })
     }
 
@@ -19,37 +20,56 @@ impl Parser<'_> {
     pub(super) fn chained_call(&mut self, first: Expr, name: Path) -> Result<Expr> {
         let at = first.at;
         let first = Arg { name: None, value: first, alias: None };
-        let call = Box::new(self.call_with(name, vec![first])?);
+        let call = self.call_with(name, vec![first])?;
         Ok(Expr { kind: ExprKind::Call(call), at })
     }
 
-    fn call_with(&mut self, name: Path, mut args: Vec<Arg>) -> Result<Call> {
+    /// The call is boxed at once: calls nest, and the stack is small.
+    fn call_with(&mut self, name: Path, args: Vec<Arg>) -> Result<Box<Call>> {
         self.expect_symbol("(")?;
         let distinct = self.eat_word("DISTINCT");
-        self.arguments(&mut args)?;
-        let mut nulls = None;
-        if self.eat_word("IGNORE") {
-            nulls = Some(NullTreatment::Ignore);
-        } else if self.eat_word("RESPECT") {
-            nulls = Some(NullTreatment::Respect);
+        let mut call = Box::new(Call {
+            name,
+            args,
+            distinct,
+            nulls: None,
+            having: None,
+            order_by: Vec::new(),
+            limit: None,
+            over: None,
+        });
+        self.arguments(&mut call.args)?;
+        self.call_modifiers(&mut call)?;
+        self.expect_symbol(")")?;
+        if self.eat_word("OVER") {
+            call.over = Some(self.window_reference()?);
         }
-        if nulls.is_some() {
+        Ok(call)
+    }
+
+    /// What an aggregate may say after its arguments.
+    fn call_modifiers(&mut self, call: &mut Call) -> Result<()> {
+        if self.eat_word("IGNORE") {
+            call.nulls = Some(NullTreatment::Ignore);
+        } else if self.eat_word("RESPECT") {
+            call.nulls = Some(NullTreatment::Respect);
+        }
+        if call.nulls.is_some() {
             self.expect_word("NULLS")?;
         }
-        let mut having = None;
         if self.eat_word("HAVING") {
             let maximum = self.is_word("MAX");
             if !maximum && !self.is_word("MIN") {
                 return self.expected("keyword MAX or keyword MIN");
             }
             self.take();
-            having = Some((maximum, self.expression()?));
+            call.having = Some((maximum, self.expression()?));
         }
-        let order_by = self.order_by()?;
-        let limit = if self.eat_word("LIMIT") { Some(self.expression()?) } else { None };
-        self.expect_symbol(")")?;
-        let over = if self.eat_word("OVER") { Some(self.window_reference()?) } else { None };
-        Ok(Call { name, args, distinct, nulls, having, order_by, limit, over })
+        call.order_by = self.order_by()?;
+        if self.eat_word("LIMIT") {
+            call.limit = Some(self.expression()?);
+        }
+        Ok(())
     }
 
     /// Arguments between commas; none at all before what cannot begin one.
@@ -75,9 +95,9 @@ impl Parser<'_> {
     pub(super) fn argument(&mut self) -> Result<Arg> {
         if self.is_word("SELECT") {
             return self.fail(
-                "Each function argument is an expression, not a query; to use a query as an expression, \
-                 the query must be wrapped with additional parentheses to make it a scalar subquery \
-                 expression",
+                "Each function argument is an expression, not a query; to use a query as an \
+                 expression, the query must be wrapped with additional parentheses to make it a \
+                 scalar subquery expression",
             );
         }
         let mut name = None;
@@ -93,7 +113,8 @@ impl Parser<'_> {
         Ok(Arg { name, value, alias })
     }
 
-    /// The body of a lambda whose parameters were read as an expression: names, alone or in parentheses.
+    /// The body of a lambda whose parameters were read as an expression: names, alone or in
+    /// parentheses.
     fn lambda(&mut self, parameters: Expr) -> Result<Expr> {
         let at = parameters.at;
         let names = match parameters.kind {

@@ -1,8 +1,13 @@
 //! The columns and constraints of tables as they are defined.
 
 use super::Parser;
+<<<<<<< HEAD
 use crate::ast::{ColumnDefinition, DefaultValue, Ident, TableConstraint};
 use crate::error::{Result, SqlError};
+=======
+use crate::ast::{ColumnDefinition, Ident, TableConstraint};
+use crate::error::Result;
+>>>>>>> parse
 
 impl Parser<'_> {
     /// `(column, …, constraint, …)`; a comma may trail.
@@ -117,15 +122,13 @@ impl Parser<'_> {
             return self.expected("\"(\" or keyword IDENTITY");
         }
         if generated {
-            let mut error = SqlError::not_implemented("a generated column");
-            error.at = Some(self.at());
-            return Err(error);
+            return self.not_implemented("a generated column");
         }
         if self.eat_word("DEFAULT") {
             column.default = Some(self.default_value()?);
         }
         while self.column_attribute(&mut column, constraints)? {}
-        if column.default.is_none() && column.primary_key && self.eat_word("DEFAULT") {
+        if column.default.is_none() && !column.not_null && self.eat_word("DEFAULT") {
             column.default = Some(self.default_value()?);
             while self.column_attribute(&mut column, constraints)? {}
         }

@@ -1,5 +1,5 @@
-//! `CREATE` of tables, views, datasets and row access policies. Objects that the tree has no node for are
-//! known by their name alone.
+//! `CREATE` of tables, views, datasets and row access policies. Objects that the tree has no node
+//! for are known by their name alone.
 
 use super::Parser;
 use crate::ast::{
@@ -254,7 +254,7 @@ impl Parser<'_> {
 
     /// `WITH PARTITION COLUMNS [(…)]`
     pub(super) fn partition_columns(&mut self) -> Result<Option<Vec<ColumnDefinition>>> {
-        if !(self.is_word("WITH") && !self.nth_is_word(1, "CONNECTION")) {
+        if !self.is_word("WITH") || self.nth_is_word(1, "CONNECTION") {
             return Ok(None);
         }
         self.take();

@@ -1,5 +1,5 @@
-//! The bound on nesting, and the errors of the grammar: what was found and what could have been. If the lexer
-//! could not read the next token, its error goes first.
+//! The bound on nesting, and the errors of the grammar: what was found and what could have been. If
+//! the lexer could not read the next token, its error goes first.
 
 use super::Parser;
 use crate::error::{Result, SqlError};
@@ -39,6 +39,11 @@ impl Parser<'_> {
     pub(super) fn expected<T>(&mut self, what: &str) -> Result<T> {
         let found = self.describe();
         self.fail(&format!("Syntax error: Expected {what} but got {found}"))
+    }
+
+    /// The language has it, and so does the service, but not this emulator.
+    pub(super) fn not_implemented<T>(&mut self, what: &str) -> Result<T> {
+        Err(SqlError::not_implemented(what).or_at(self.at()))
     }
 
     /// An error at the next token; if the lexer could not read that, its own.

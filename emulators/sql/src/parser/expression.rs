@@ -1,6 +1,6 @@
-//! Expressions with operators, by precedence climbing. From loose to tight: `OR`, `AND`, `NOT`, comparisons,
-//! `|`, `^`, `&`, shifts, `+` and `-`, `||`, `*` and `/`, unary operators, fields and subscripts.
-//! Comparisons do not chain.
+//! Expressions with operators, by precedence climbing. From loose to tight: `OR`, `AND`, `NOT`,
+//! comparisons, `|`, `^`, `&`, shifts, `+` and `-`, `||`, `*` and `/`, unary operators, fields and
+//! subscripts. Comparisons do not chain.
 
 use super::Parser;
 use crate::ast::{

@@ -1,5 +1,6 @@
-//! `FROM`: tables, arrays, subqueries and table functions, the joins between them, and `PIVOT`, `UNPIVOT` and
-//! `TABLESAMPLE` after them. Joins lean left; consecutive `ON` clauses close the joins before them in turn.
+//! `FROM`: tables, arrays, subqueries and table functions, the joins between them, and `PIVOT`,
+//! `UNPIVOT` and `TABLESAMPLE` after them. Joins lean left; consecutive `ON` clauses close the
+//! joins before them in turn.
 
 use super::Parser;
 use crate::ast::{
@@ -11,13 +12,13 @@ use crate::lexer::TokenKind;
 
 impl Parser<'_> {
     /// Everything after `FROM`.
-    pub(super) fn from_items(&mut self) -> Result<FromItem> {
+    pub(super) fn table_items(&mut self) -> Result<FromItem> {
         let first = self.table_primary()?;
         self.joins(first, true)
     }
 
-    /// The joins after a first table. They lean left, but for those without a condition whose condition
-    /// stands after that of a later join: `a JOIN b JOIN c ON … ON …`.
+    /// The joins after a first table. They lean left, but for those without a condition whose
+    /// condition stands after that of a later join: `a JOIN b JOIN c ON … ON …`.
     fn joins(&mut self, first: FromItem, commas: bool) -> Result<FromItem> {
         let mut chain = JoinChain { first, joins: Vec::new(), needing: 0 };
         let mut after_comma = false;
@@ -51,9 +52,9 @@ impl Parser<'_> {
         let side = ["RIGHT", "FULL"].into_iter().find(|word| self.is_word(word));
         let Some(side) = side else { return Ok(()) };
         self.fail(&format!(
-            "Syntax error: {side} JOIN must be parenthesized when following a comma join.  Also, if the \
-             preceding comma join is a correlated CROSS JOIN that unnests an array, then CROSS JOIN syntax \
-             must be used in place of the comma join"
+            "Syntax error: {side} JOIN must be parenthesized when following a comma join.  Also, \
+             if the preceding comma join is a correlated CROSS JOIN that unnests an array, then \
+             CROSS JOIN syntax must be used in place of the comma join"
         ))
     }
 
@@ -66,8 +67,8 @@ impl Parser<'_> {
             let word = if self.is_word("ON") { "ON" } else { "USING" };
             let (conditions, joins) = (chain.needing + 1, chain.needing);
             return self.fail(&format!(
-                "Syntax error: The number of join conditions is {conditions} but the number of joins that \
-                 require a join condition is only {joins}. Unexpected keyword {word}"
+                "Syntax error: The number of join conditions is {conditions} but the number of \
+                 joins that require a join condition is only {joins}. Unexpected keyword {word}"
             ));
         };
         let condition = self.join_condition()?;
@@ -176,9 +177,9 @@ impl Parser<'_> {
         self.expect_symbol("(")?;
         if self.is_word("SELECT") {
             return self.fail(
-                "The argument to UNNEST is an expression, not a query; to use a query as an expression, \
-                 the query must be wrapped with additional parentheses to make it a scalar subquery \
-                 expression",
+                "The argument to UNNEST is an expression, not a query; to use a query as an \
+                 expression, the query must be wrapped with additional parentheses to make it a \
+                 scalar subquery expression",
             );
         }
         let arrays = self.list_until_parenthesis(Self::argument)?;
@@ -190,8 +191,8 @@ impl Parser<'_> {
     fn check_no_element_access(&mut self) -> Result<()> {
         if self.is_symbol("[") {
             return self.fail(
-                "Syntax error: Array element access is not allowed in the FROM clause without UNNEST; \
-                 Use UNNEST(<expression>)",
+                "Syntax error: Array element access is not allowed in the FROM clause without \
+                 UNNEST; Use UNNEST(<expression>)",
             );
         }
         Ok(())
@@ -199,6 +200,9 @@ impl Parser<'_> {
 
     fn table_or_function(&mut self) -> Result<FromItem> {
         let at = self.at();
+        if self.is_word("GRAPH_TABLE") && self.nth_is_symbol(1, "(") {
+            return self.not_implemented("GRAPH_TABLE");
+        }
         let path = self.table_path()?;
         if self.is_symbol("(") {
             let args = self.table_function_arguments()?;
@@ -219,6 +223,9 @@ impl Parser<'_> {
             && self.is_word("WITH")
         {
             *with_offset = Some(self.with_offset()?);
+        }
+        if self.is_match_recognize() {
+            return self.not_implemented("MATCH_RECOGNIZE");
         }
         let mut operators = Vec::new();
         if self.is_pivot() {
@@ -276,8 +283,8 @@ impl Parser<'_> {
         }
         if self.is_word("SELECT") {
             return self.fail(
-                "Syntax error: Each subquery argument for table-valued function calls must be enclosed in \
-                 parentheses. To fix this, replace SELECT... with (SELECT...)",
+                "Syntax error: Each subquery argument for table-valued function calls must be \
+                 enclosed in parentheses. To fix this, replace SELECT... with (SELECT...)",
             );
         }
         if self.nth_is_identifier(0) && self.nth_is_symbol(1, "=>") && self.is_table_after_arrow() {
@@ -316,7 +323,11 @@ impl Parser<'_> {
     }
 
     fn is_table_operator(&mut self) -> bool {
-        self.is_pivot() || self.is_unpivot()
+        self.is_pivot() || self.is_unpivot() || self.is_match_recognize()
+    }
+
+    fn is_match_recognize(&mut self) -> bool {
+        self.is_word("MATCH_RECOGNIZE") && self.nth_is_symbol(1, "(")
     }
 
     /// `PIVOT(aggregate [AS alias], … FOR input IN (value [AS alias], …)) [AS alias]`

@@ -70,7 +70,7 @@ impl Parser<'_> {
             return self.expected("keyword SET or keyword WITH");
         }
         let items = self.update_items()?;
-        let from = if self.eat_word("FROM") { Some(self.from_items()?) } else { None };
+        let from = if self.eat_word("FROM") { Some(self.table_items()?) } else { None };
         let filter = if self.eat_word("WHERE") { Some(self.expression()?) } else { None };
         Ok(StatementKind::Update(Update { table, alias, items, from, filter }))
     }
@@ -89,9 +89,7 @@ impl Parser<'_> {
             if !self.is_any_word(&["DELETE", "INSERT", "UPDATE"]) {
                 return self.expected("keyword DELETE or keyword INSERT or keyword UPDATE");
             }
-            let mut error = SqlError::not_implemented("a nested statement in UPDATE … SET");
-            error.at = Some(at);
-            return Err(error);
+            return self.not_implemented("a nested statement in UPDATE … SET");
         }
         if !self.nth_is_identifier(0) {
             return self.expected("\"(\"");

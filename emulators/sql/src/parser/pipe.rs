@@ -1,8 +1,9 @@
 //! The operators of the pipe syntax, behind their `|>`.
 
 use super::Parser;
+use super::query::Chain;
 use crate::ast::{Ident, PipeOperator, SelectItem, TableOperator};
-use crate::error::{Result, SqlError};
+use crate::error::Result;
 
 /// Operators of the language that the service does not have.
 const UNSUPPORTED: [&str; 11] = [
@@ -63,13 +64,11 @@ impl Parser<'_> {
             "WITH" => self.with().map(PipeOperator::With),
             "ASSERT" => self.pipe_assert(),
             "GROUP" => self.fail(
-                "Syntax error: GROUP BY should be part of a pipe AGGREGATE operator, without a leading \
-                 pipe symbol",
+                "Syntax error: GROUP BY should be part of a pipe AGGREGATE operator, without a \
+                 leading pipe symbol",
             ),
             word if UNSUPPORTED.contains(&word) => {
-                let mut error = SqlError::not_implemented(format!("pipe operator {word}"));
-                error.at = Some(token.start);
-                Err(error)
+                self.not_implemented(&format!("pipe operator {word}"))
             }
             _ if self.is_set_operation() => self.pipe_set_operation(),
             _ => self.pipe_join(),
@@ -176,7 +175,7 @@ impl Parser<'_> {
 
     /// `UNION ALL (query), (query)`
     fn pipe_set_operation(&mut self) -> Result<PipeOperator> {
-        let (operator, distinct, matching) = self.set_operator()?;
+        let Chain { operator, distinct, matching } = self.set_operator()?;
         let mut queries = Vec::new();
         loop {
             self.expect_symbol("(")?;

@@ -1,5 +1,5 @@
-//! Expressions without operators: literals, names, parentheses, constructors, `CASE`, `CAST`, `EXTRACT`, and
-//! the fields and subscripts that follow them.
+//! Expressions without operators: literals, names, parentheses, constructors, `CASE`, `CAST`,
+//! `EXTRACT`, and the fields and subscripts that follow them.
 
 use super::Parser;
 use super::expression::Level;
@@ -31,8 +31,8 @@ impl Parser<'_> {
                 return self.fail(if call {
                     "Syntax error: Double function call parentheses"
                 } else {
-                    "Syntax error: Function call cannot be applied to this expression. Function calls \
-                     require a path, e.g. a.b.c()"
+                    "Syntax error: Function call cannot be applied to this expression. Function \
+                     calls require a path, e.g. a.b.c()"
                 });
             } else {
                 return Ok(base);
@@ -122,12 +122,12 @@ impl Parser<'_> {
     fn word_primary(&mut self) -> Result<Expr> {
         let token = self.peek();
         let at = token.start;
-        if self.peek_nth(1).kind == TokenKind::String {
-            if let Some(kind) = literal_kind(self.text_of(token)) {
-                self.take();
-                let text = self.string_literal()?;
-                return Ok(Expr { kind: ExprKind::Literal { kind, text }, at });
-            }
+        if self.peek_nth(1).kind == TokenKind::String
+            && let Some(kind) = literal_kind(self.text_of(token))
+        {
+            self.take();
+            let text = self.string_literal()?;
+            return Ok(Expr { kind: ExprKind::Literal { kind, text }, at });
         }
         if self.is_word("SAFE_CAST") && self.nth_is_symbol(1, "(") {
             self.take();
@@ -208,8 +208,9 @@ impl Parser<'_> {
         Ok(Expr { kind: ExprKind::Tuple(inside), at })
     }
 
-    /// What is in parentheses: expressions between commas, at least one; a query is a scalar subquery. Two
-    /// parentheses may open a query or an expression that begins with a subquery: what follows tells.
+    /// What is in parentheses: expressions between commas, at least one; a query is a scalar
+    /// subquery. Two parentheses may open a query or an expression that begins with a subquery:
+    /// what follows tells.
     pub(super) fn parenthesised(&mut self) -> Result<Vec<Expr>> {
         self.expect_symbol("(")?;
         if self.is_query_start() {

@@ -5,13 +5,60 @@ use crate::ast::{
     CommonTable, Expr, Ident, NullOrder, OrderItem, Query, QueryBody, SetOperation, SetOperator,
     With,
 };
-use crate::error::{Offset, Result};
+use crate::error::{Offset, Result, SqlError};
+use crate::limits;
 
 /// How a set operation matches columns: by name or not, in which mode, over which columns.
+#[derive(PartialEq)]
 pub(super) struct Matching {
     pub(super) by_name: bool,
     pub(super) mode: Option<String>,
     pub(super) by_columns: Vec<Ident>,
+}
+
+/// The operator of a chain of set operations, which is one and the same all along.
+pub(super) struct Chain {
+    pub(super) operator: SetOperator,
+    pub(super) distinct: bool,
+    pub(super) matching: Matching,
+}
+
+impl Chain {
+    /// Operators do not mix without parentheses.
+    fn check_same(&self, other: &Self, at: Offset) -> Result<()> {
+        let message = if (self.operator, self.distinct) != (other.operator, other.distinct) {
+            "Syntax error: Different set operations cannot be used in the same query without \
+             using parentheses for grouping"
+        } else if self.matching != other.matching {
+            "Different set operation modifiers cannot be used in the same query without using \
+             parentheses for grouping"
+        } else {
+            return Ok(());
+        };
+        Err(SqlError::at(at, message))
+    }
+
+    fn join(&self, left: QueryBody, right: QueryBody, at: Offset) -> QueryBody {
+        QueryBody::SetOperation(Box::new(SetOperation {
+            operator: self.operator,
+            distinct: self.distinct,
+            left,
+            right,
+            by_name: self.matching.by_name,
+            mode: self.matching.mode.clone(),
+            by_columns: self.matching.by_columns.clone(),
+            at,
+        }))
+    }
+}
+
+/// A tree over operands in their order, as low as can be.
+fn balanced(chain: &Chain, mut operands: Vec<QueryBody>, at: Offset) -> QueryBody {
+    if operands.len() == 1 {
+        return operands.pop().expect("there is one");
+    }
+    let right = operands.split_off(operands.len() / 2);
+    chain.join(balanced(chain, operands, at), balanced(chain, right, at), at)
 }
 
 impl Parser<'_> {
@@ -22,8 +69,8 @@ impl Parser<'_> {
             let with = if parser.is_word("WITH") { Some(parser.with()?) } else { None };
             if with.is_some() && parser.is_symbol("|>") {
                 return parser.fail(
-                    "Syntax error: A pipe operator cannot follow the WITH clause before the main query; \
-                     The main query usually starts with SELECT or FROM here",
+                    "Syntax error: A pipe operator cannot follow the WITH clause before the main \
+                     query; The main query usually starts with SELECT or FROM here",
                 );
             }
             let first = parser.query_primary()?;
@@ -103,7 +150,7 @@ impl Parser<'_> {
             return Ok(QueryBody::Parenthesised(query));
         }
         if self.eat_word("FROM") {
-            return Ok(QueryBody::From(Box::new(self.from_items()?)));
+            return Ok(QueryBody::From(Box::new(self.table_items()?)));
         }
         self.unexpected()
     }
@@ -115,8 +162,8 @@ impl Parser<'_> {
         while self.eat_symbol(",") {
             if self.is_word("SELECT") || self.is_word("FROM") || self.is_symbol("(") {
                 return self.fail(
-                    "Syntax error: Trailing comma after the WITH clause before the main query is not \
-                     allowed",
+                    "Syntax error: Trailing comma after the WITH clause before the main query is \
+                     not allowed",
                 );
             }
             tables.push(self.common_table()?);
@@ -150,7 +197,8 @@ impl Parser<'_> {
         if self.eat_word("UNBOUNDED") { Ok(None) } else { self.operand().map(Some) }
     }
 
-    /// Whether a set operation comes next, with its outer mode or without; `EXCEPT (` belongs to a star.
+    /// Whether a set operation comes next, with its outer mode or without; `EXCEPT (` belongs to a
+    /// star.
     pub(super) fn is_set_operation(&mut self) -> bool {
         let mut after = 0;
         if self.is_any_word(&["FULL", "LEFT", "INNER"]) {
@@ -162,35 +210,28 @@ impl Parser<'_> {
     }
 
     fn set_operations(&mut self, first: QueryBody, at: Offset) -> Result<QueryBody> {
-        let mut left = first;
-        let mut before = None;
-        let mut length = 0;
+        let mut operands = vec![first];
+        let mut chain: Option<Chain> = None;
         while self.is_set_operation() {
-            length += 1;
-            self.check_chain(length)?;
             let place = self.at();
-            let (operator, distinct, matching) = self.set_operator()?;
-            if before.is_some_and(|before| before != (operator, distinct)) {
-                return Err(crate::SqlError::at(
-                    place,
-                    "Syntax error: Different set operations cannot be used in the same query without \
-                     using parentheses for grouping",
-                ));
+            let found = self.set_operator()?;
+            match &chain {
+                None => chain = Some(found),
+                Some(chain) => chain.check_same(&found, place)?,
             }
-            before = Some((operator, distinct));
-            let right = self.right_side()?;
-            left = QueryBody::SetOperation(Box::new(SetOperation {
-                operator,
-                distinct,
-                left,
-                right,
-                by_name: matching.by_name,
-                mode: matching.mode,
-                by_columns: matching.by_columns,
-                at,
-            }));
+            operands.push(self.right_side()?);
         }
-        Ok(left)
+        let Some(chain) = chain else {
+            return Ok(operands.pop().expect("the first operand is there"));
+        };
+        let associative = chain.operator == SetOperator::Union && !chain.matching.by_name;
+        if associative && operands.len() >= limits::BALANCED_FROM {
+            return Ok(balanced(&chain, operands, at));
+        }
+        self.check_chain(operands.len())?;
+        let mut operands = operands.into_iter();
+        let first = operands.next().expect("the first operand is there");
+        Ok(operands.fold(first, |left, right| chain.join(left, right, at)))
     }
 
     fn right_side(&mut self) -> Result<QueryBody> {
@@ -207,7 +248,7 @@ impl Parser<'_> {
     }
 
     /// `[mode] UNION ALL [BY NAME | CORRESPONDING …]`
-    pub(super) fn set_operator(&mut self) -> Result<(SetOperator, bool, Matching)> {
+    pub(super) fn set_operator(&mut self) -> Result<Chain> {
         let mut mode = None;
         for word in ["FULL", "LEFT", "INNER"] {
             if self.eat_word(word) {
@@ -230,15 +271,16 @@ impl Parser<'_> {
         if !distinct && !self.eat_word("ALL") {
             if operator == SetOperator::Except {
                 let message = "EXCEPT must be followed by ALL, DISTINCT, or \"(\"";
-                return Err(crate::SqlError::at(at_operator.start, message));
+                return Err(SqlError::at(at_operator.start, message));
             }
             return self.expected("keyword ALL or keyword DISTINCT");
         }
         let matching = self.set_matching(mode)?;
-        Ok((operator, distinct, matching))
+        Ok(Chain { operator, distinct, matching })
     }
 
-    /// How columns match; `BY NAME` alone wants the same names on both sides, `CORRESPONDING` the common ones.
+    /// How columns match; `BY NAME` alone wants the same names on both sides, `CORRESPONDING` the
+    /// common ones.
     fn set_matching(&mut self, mode: Option<&str>) -> Result<Matching> {
         let mut mode = mode;
         if self.eat_word("STRICT") {

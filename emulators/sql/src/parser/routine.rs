@@ -1,5 +1,5 @@
-//! `CREATE` of functions, table functions and procedures: parameters, result, language and body. A routine
-//! keeps the words of its body, so where that stands is noted.
+//! `CREATE` of functions, table functions and procedures: parameters, result, language and body. A
+//! routine keeps the words of its body, so where that stands is noted.
 
 use super::Parser;
 use super::create::Creation;
@@ -89,9 +89,9 @@ impl Parser<'_> {
         self.take();
         if self.is_word("SELECT") || (self.is_word("WITH") && !self.nth_is_symbol(1, "(")) {
             return self.fail(
-                "The body of each CREATE FUNCTION statement is an expression, not a query; to use a query \
-                 as an expression, the query must be wrapped with additional parentheses to make it a \
-                 scalar subquery expression",
+                "The body of each CREATE FUNCTION statement is an expression, not a query; to use \
+                 a query as an expression, the query must be wrapped with additional parentheses \
+                 to make it a scalar subquery expression",
             );
         }
         function.body_from = self.at();
@@ -203,8 +203,8 @@ impl Parser<'_> {
         if procedure && ended {
             return self.fail(
                 "Syntax error: Unexpected end of parameter. Parameters should be in the format \
-                 [<parameter mode>] <parameter name> <type>. If IN/OUT/INOUT is intended to be the name of \
-                 a parameter, it must be escaped with backticks",
+                 [<parameter mode>] <parameter name> <type>. If IN/OUT/INOUT is intended to be \
+                 the name of a parameter, it must be escaped with backticks",
             );
         }
         if !ended && !self.nth_is_type_start(0) && !self.is_any_word(&["ANY", "TABLE"]) {

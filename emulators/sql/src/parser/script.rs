@@ -1,5 +1,5 @@
-//! Scripts: statements between semicolons, variables, control flow, blocks with labels and exceptions,
-//! transactions, `CALL` and `EXECUTE IMMEDIATE`.
+//! Scripts: statements between semicolons, variables, control flow, blocks with labels and
+//! exceptions, transactions, `CALL` and `EXECUTE IMMEDIATE`.
 
 use super::Parser;
 use crate::ast::{ConditionalBlock, Ident, Script, Statement, StatementKind};

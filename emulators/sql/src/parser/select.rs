@@ -13,7 +13,7 @@ impl Parser<'_> {
     pub(super) fn select(&mut self) -> Result<Select> {
         let mut select = self.select_list()?;
         if self.eat_word("FROM") {
-            select.from = Some(self.from_items()?);
+            select.from = Some(self.table_items()?);
         }
         if self.eat_word("WHERE") {
             select.filter = Some(self.expression()?);
@@ -33,6 +33,10 @@ impl Parser<'_> {
     pub(super) fn select_list(&mut self) -> Result<Select> {
         let at = self.take().start;
         self.skip_hint()?;
+        if self.is_word("WITH") && self.nth_is_identifier(1) {
+            self.take();
+            return self.not_implemented("SELECT WITH …");
+        }
         let distinct = self.eat_word("DISTINCT");
         if !distinct {
             self.eat_word("ALL");

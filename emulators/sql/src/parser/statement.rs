@@ -50,6 +50,7 @@ impl Parser<'_> {
             "GRANT" => self.grant(false),
             "REVOKE" => self.grant(true),
             "ASSERT" => self.assert_statement(),
+            "GRAPH" => self.not_implemented("GRAPH"),
             word => match UNSUPPORTED.iter().find(|(first, _)| *first == word) {
                 Some((_, statement)) => {
                     self.fail(&format!("Statement not supported: {statement}Statement"))

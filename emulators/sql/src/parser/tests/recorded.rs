@@ -1,5 +1,6 @@
-//! Every statement that the real service accepted must parse, whatever becomes of it afterwards. The recorded
-//! cases are not part of this repository: where they are missing the test says so and passes.
+//! Every statement that the real service accepted must parse, whatever becomes of it afterwards.
+//! The recorded cases are not part of this repository: where they are missing the test says so and
+//! passes.
 
 use std::path::PathBuf;
 
