@@ -31,7 +31,7 @@ pub use lifecycle::{Date, LifecycleAction, LifecycleCondition, LifecycleRule};
 pub use list::{ListQuery, ListScope, Listing};
 pub use notification::{EventType, Notification, NotificationConfig};
 pub(crate) use object::push_varint;
-pub use object::{Attributes, Checksums, Object, ObjectSpec, Retention, SoftDeletion};
+pub use object::{Attributes, Checksums, Content, Object, ObjectSpec, Retention, SoftDeletion};
 pub use objects::{Selector, Target};
 pub use parts::{Part, PartsId, PartsUpload};
 pub use precondition::Preconditions;
@@ -269,7 +269,7 @@ mod tests {
         now: i64,
     ) -> Result<i64, BrokerError> {
         let spec = ObjectSpec { name: name.to_owned(), ..ObjectSpec::default() };
-        let content = Bytes::from(content.to_owned());
+        let content = Bytes::from(content.to_owned()).into();
         Ok(broker.put("bucket", spec, content, conditions, now)?.object.generation)
     }
 

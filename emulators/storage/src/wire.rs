@@ -97,7 +97,7 @@ impl StorageEmulator {
     /// As the service: [`BrokerError`].
     pub fn put_object(&self, bucket: &str, name: &str, content: Bytes) -> Result<(), BrokerError> {
         let spec = ObjectSpec { name: name.to_owned(), ..ObjectSpec::default() };
-        let now = now_micros();
+        let (content, now) = (content.into(), now_micros());
         let mut broker = self.shared.broker(now);
         broker.put(bucket, spec, content, Preconditions::default(), now).map(|_| ())
     }

@@ -61,7 +61,10 @@ pub enum BrokerError {
     Required(&'static str),
     /// A range lies outside of the object.
     #[error("The requested range cannot be satisfied.")]
-    OutOfRange,
+    OutOfRange {
+        /// How many bytes there are.
+        size: usize,
+    },
     /// Notifications pile up because nobody takes them.
     #[error("Too many notifications wait to be published; try again later.")]
     Overloaded,

@@ -172,7 +172,7 @@ fn call(broker: &mut Broker, model: &Model, call: &Call) -> Result<(String, i64)
     let view = match call {
         Call::Put(name, content, require) => {
             let conditions = model.conditions(name, *require);
-            broker.put("bucket", spec(name), Bytes::from(content.clone()), conditions, 9)
+            broker.put("bucket", spec(name), Bytes::from(content.clone()).into(), conditions, 9)
         }
         Call::Compose(name, sources, require) => {
             let conditions = model.conditions(name, *require);

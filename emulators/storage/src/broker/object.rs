@@ -90,6 +90,22 @@ impl Checksums {
     }
 }
 
+/// Bytes with their checksums: computed once, outside of the broker, for large contents take a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Content {
+    /// The bytes.
+    pub bytes: Bytes,
+    /// Theirs.
+    pub checksums: Checksums,
+}
+
+impl From<Bytes> for Content {
+    fn from(bytes: Bytes) -> Self {
+        let checksums = Checksums::of(&bytes);
+        Self { bytes, checksums }
+    }
+}
+
 /// When an object was deleted, and until when it can be restored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SoftDeletion {

@@ -8,8 +8,8 @@ use bytes::Bytes;
 
 use super::notification::{EventType, ObjectEvent};
 use super::object::{
-    Attributes, Checksums, Object, ObjectSpec, SoftDeletion, validate_attributes, validate_change,
-    validate_name,
+    Attributes, Checksums, Content, Object, ObjectSpec, SoftDeletion, validate_attributes,
+    validate_change, validate_name,
 };
 use super::{Broker, BrokerError, BucketState, Journal, ObjectView, Preconditions};
 
@@ -65,12 +65,12 @@ impl Broker {
         &mut self,
         bucket: &str,
         spec: ObjectSpec,
-        content: Bytes,
+        content: Content,
         conditions: Preconditions,
         now: i64,
     ) -> Result<ObjectView<'_>, BrokerError> {
         self.check_put(bucket, &spec.name, conditions)?;
-        let checksums = Checksums::of(&content);
+        let Content { bytes: content, checksums } = content;
         checksums.check(&spec)?;
         let ObjectSpec { name, attributes, .. } = spec;
         let draft = Draft { name, attributes, content, checksums, component_count: None };
@@ -454,7 +454,13 @@ mod tests {
     fn a_wrong_checksum_is_refused() {
         let mut broker = broker();
         let spec = ObjectSpec { name: "a".to_owned(), crc32c: Some(1), ..ObjectSpec::default() };
-        let put = broker.put("bucket", spec, Bytes::from_static(b"x"), Preconditions::default(), 0);
+        let put = broker.put(
+            "bucket",
+            spec,
+            Bytes::from_static(b"x").into(),
+            Preconditions::default(),
+            0,
+        );
         assert!(matches!(put, Err(BrokerError::Invalid(_))));
     }
 

@@ -7,7 +7,9 @@ use std::collections::BTreeMap;
 use bytes::{Bytes, BytesMut};
 
 use super::objects::Draft;
-use super::{Broker, BrokerError, BucketState, Checksums, ObjectSpec, ObjectView, Preconditions};
+use super::{
+    Broker, BrokerError, BucketState, Checksums, Content, ObjectSpec, ObjectView, Preconditions,
+};
 use crate::limits::{PART_BYTES_MIN, PARTS_MAX, PARTS_UPLOADS_MAX};
 
 /// Names an upload in parts: an id alone does not.
@@ -76,7 +78,7 @@ impl Broker {
         target: PartsId<'_>,
         number: usize,
         stated: &ObjectSpec,
-        content: Bytes,
+        content: Content,
         now: i64,
     ) -> Result<&Part, BrokerError> {
         self.parts_upload(target)?;
@@ -84,7 +86,7 @@ impl Broker {
             let text = format!("Part number must be 1 to {PARTS_MAX}: {number}");
             return Err(BrokerError::Invalid(text));
         }
-        let checksums = Checksums::of(&content);
+        let Content { bytes: content, checksums } = content;
         checksums.check(stated)?;
         let part = Part { content, checksums, updated_at: now };
         let upload = self.parts_uploads.get_mut(&target.id).ok_or(BrokerError::UploadNotFound)?;
@@ -206,7 +208,7 @@ mod tests {
         let large = Bytes::from(vec![1; PART_BYTES_MIN]);
         let mut named = Vec::new();
         for (number, content) in [(2, &b"end"[..]), (1, &large), (3, b"more")] {
-            let content = Bytes::copy_from_slice(content);
+            let content = Bytes::copy_from_slice(content).into();
             let part = broker.put_part(target, number, &none, content, 0).unwrap();
             named.push((number, part.checksums.md5.unwrap().to_vec()));
         }

@@ -3,8 +3,11 @@
 //! finished upload goes on answering with its object.
 
 use bytes::BytesMut;
+use md5::{Digest, Md5};
 
-use super::{Broker, BrokerError, ObjectSpec, ObjectView, Preconditions, Selector};
+use super::{
+    Broker, BrokerError, Checksums, Content, ObjectSpec, ObjectView, Preconditions, Selector,
+};
 use crate::limits::UPLOADS_MAX;
 
 /// Names an upload in its URL.
@@ -15,9 +18,21 @@ pub struct UploadId(pub u64);
 #[derive(Debug)]
 pub(super) enum Upload {
     /// Bytes are expected.
-    Open { bucket: String, spec: Box<ObjectSpec>, conditions: Preconditions, taken: BytesMut },
+    Open(Box<OpenUpload>),
     /// The object was written.
     Finished { bucket: String, name: String, generation: i64 },
+}
+
+/// An upload that expects bytes.
+#[derive(Debug)]
+pub(super) struct OpenUpload {
+    bucket: String,
+    spec: ObjectSpec,
+    conditions: Preconditions,
+    taken: BytesMut,
+    /// Of what is taken, so that finishing takes no time.
+    crc32c: u32,
+    md5: Md5,
 }
 
 /// Where an upload is after a chunk.
@@ -46,8 +61,9 @@ impl Broker {
         if self.uploads.len() == UPLOADS_MAX {
             self.uploads.pop_first();
         }
-        let (bucket, spec, taken) = (bucket.to_owned(), Box::new(spec), BytesMut::new());
-        self.uploads.insert(id, Upload::Open { bucket, spec, conditions, taken });
+        let (bucket, taken) = (bucket.to_owned(), BytesMut::new());
+        let upload = OpenUpload { bucket, spec, conditions, taken, crc32c: 0, md5: Md5::new() };
+        self.uploads.insert(id, Upload::Open(Box::new(upload)));
         Ok(id)
     }
 
@@ -57,7 +73,7 @@ impl Broker {
     /// Unknown upload, or its object is gone for good.
     pub fn upload_status(&self, id: UploadId) -> Result<ChunkOutcome<'_>, BrokerError> {
         match self.uploads.get(&id).ok_or(BrokerError::UploadNotFound)? {
-            Upload::Open { taken, .. } => Ok(ChunkOutcome::Incomplete(taken.len())),
+            Upload::Open(upload) => Ok(ChunkOutcome::Incomplete(upload.taken.len())),
             Upload::Finished { bucket, name, generation } => {
                 let none = Preconditions::default();
                 // Since then it may have been replaced, and can perhaps still be restored.
@@ -82,14 +98,17 @@ impl Broker {
         bytes: &[u8],
     ) -> Result<ChunkOutcome<'_>, BrokerError> {
         let upload = self.uploads.get_mut(&id).ok_or(BrokerError::UploadNotFound)?;
-        if let Upload::Open { taken, .. } = upload {
-            let length = taken.len();
+        if let Upload::Open(upload) = upload {
+            let length = upload.taken.len();
             if offset > length {
                 let text =
                     format!("Invalid request: the chunk begins at {offset}, {length} expected.");
                 return Err(BrokerError::Invalid(text));
             }
-            taken.extend_from_slice(bytes.get(length - offset..).unwrap_or_default());
+            let fresh = bytes.get(length - offset..).unwrap_or_default();
+            upload.taken.extend_from_slice(fresh);
+            upload.crc32c = crc32c::crc32c_append(upload.crc32c, fresh);
+            upload.md5.update(fresh);
         }
         self.upload_status(id)
     }
@@ -105,17 +124,20 @@ impl Broker {
         now: i64,
     ) -> Result<ObjectView<'_>, BrokerError> {
         let upload = self.uploads.remove(&id).ok_or(BrokerError::UploadNotFound)?;
-        let Upload::Open { bucket, mut spec, conditions, taken } = upload else {
+        let Upload::Open(open) = upload else {
             self.uploads.insert(id, upload);
             return match self.upload_status(id)? {
                 ChunkOutcome::Finished(view) => Ok(view),
                 ChunkOutcome::Incomplete(_) => Err(BrokerError::UploadNotFound),
             };
         };
+        let OpenUpload { bucket, mut spec, conditions, taken, crc32c, md5 } = *open;
+        let checksums = Checksums { crc32c, md5: Some(md5.finalize().into()) };
+        let content = Content { bytes: taken.freeze(), checksums };
         spec.crc32c = spec.crc32c.or(trailing.crc32c);
         spec.md5 = spec.md5.or_else(|| trailing.md5.clone());
         let name = spec.name.clone();
-        let view = self.put(&bucket, *spec, taken.freeze(), conditions, now)?;
+        let view = self.put(&bucket, spec, content, conditions, now)?;
         let generation = view.object.generation;
         let finished = Upload::Finished { bucket: bucket.clone(), name: name.clone(), generation };
         self.uploads.insert(id, finished);
@@ -216,6 +238,7 @@ mod tests {
                 .unwrap();
             let ChunkOutcome::Finished(view) = outcome else { panic!("{outcome:?}") };
             prop_assert_eq!(&view.object.content[..], &content[..]);
+            prop_assert_eq!(view.object.checksums, Checksums::of(&content));
             let generation = view.object.generation;
             // Whoever lost that answer asks again and is told the same.
             let again = broker.upload_chunk(id, None, &[], None, &none, 0).unwrap();

@@ -50,7 +50,7 @@ pub(super) fn content(call: &Call, object: &Object) -> Result<Reply, BrokerError
             Reply::new(StatusCode::PARTIAL_CONTENT, object.content.slice(range))
                 .with("content-range", &content_range)
         }
-        Asked::Nothing => return Err(BrokerError::OutOfRange),
+        Asked::Nothing => return Err(BrokerError::OutOfRange { size }),
     };
     let encoding = object.attributes.content_encoding.as_deref();
     Ok(described(reply, object).with_some("content-encoding", encoding))

@@ -62,7 +62,7 @@ fn status_of(error: BrokerError) -> Status {
             Status::permission_denied(text)
         }
         BrokerError::Invalid(_) | BrokerError::Required(_) => Status::invalid_argument(text),
-        BrokerError::OutOfRange => Status::out_of_range(text),
+        BrokerError::OutOfRange { .. } => Status::out_of_range(text),
         BrokerError::Overloaded => Status::resource_exhausted(text),
         BrokerError::Unimplemented(_) => Status::unimplemented(text),
     }

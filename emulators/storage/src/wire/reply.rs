@@ -62,8 +62,10 @@ impl Reply {
             detail["locationType"] = json!("header");
             detail["location"] = json!("If-Match");
         }
+        let range = unsatisfied(error);
         let error = json!({ "code": status.as_u16(), "message": message, "errors": [detail] });
-        Self::of_json(status, &json!({ "error": error }))
+        let error_reply = Self::of_json(status, &json!({ "error": error }));
+        error_reply.with_some("content-range", range.as_deref())
     }
 }
 
@@ -73,6 +75,14 @@ impl IntoResponse for Reply {
         *response.status_mut() = self.status;
         *response.headers_mut() = self.headers;
         response
+    }
+}
+
+/// The `Content-Range` of a refused range: how many bytes there are.
+pub(super) fn unsatisfied(error: &BrokerError) -> Option<String> {
+    match error {
+        BrokerError::OutOfRange { size } => Some(format!("bytes */{size}")),
+        _ => None,
     }
 }
 
@@ -93,7 +103,7 @@ pub(super) fn status_of(error: &BrokerError) -> (StatusCode, &'static str) {
         BrokerError::Forbidden(_) => (StatusCode::FORBIDDEN, "forbidden"),
         BrokerError::Invalid(_) => (StatusCode::BAD_REQUEST, "invalid"),
         BrokerError::Required(_) => (StatusCode::BAD_REQUEST, "required"),
-        BrokerError::OutOfRange => {
+        BrokerError::OutOfRange { .. } => {
             (StatusCode::RANGE_NOT_SATISFIABLE, "requestedRangeNotSatisfiable")
         }
         BrokerError::Overloaded => (StatusCode::TOO_MANY_REQUESTS, "rateLimitExceeded"),

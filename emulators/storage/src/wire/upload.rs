@@ -75,7 +75,7 @@ fn put(
     let (crc32c, md5) = hashes(call);
     spec.crc32c = spec.crc32c.or(crc32c);
     spec.md5 = spec.md5.or(md5);
-    let conditions = call.query.preconditions()?;
+    let (content, conditions) = (content.into(), call.query.preconditions()?);
     let mut broker = shared.broker(call.now);
     Ok(reply(shared, broker.put(bucket, spec, content, conditions, call.now)?))
 }

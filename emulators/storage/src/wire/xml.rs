@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use percent_encoding::percent_decode_str;
 
-use super::reply::{Reply, status_of};
+use super::reply::{Reply, status_of, unsatisfied};
 use super::request::Call;
 use super::{Shared, download, upload};
 use crate::broker::{
@@ -114,14 +114,15 @@ fn refusal(error: &BrokerError) -> Reply {
         BrokerError::BucketNotEmpty => "BucketNotEmpty",
         BrokerError::Precondition => "PreconditionFailed",
         BrokerError::UploadNotFound => "NoSuchUpload",
-        BrokerError::OutOfRange => "InvalidRange",
+        BrokerError::OutOfRange { .. } => "InvalidRange",
         BrokerError::Invalid(_) | BrokerError::Required(_) => "InvalidArgument",
         BrokerError::Unimplemented(_) => "NotImplemented",
         BrokerError::Overloaded => "SlowDown",
         _ => "AccessDenied",
     };
     let inner = format!("{}{}", element("Code", code), element("Message", &error.to_string()));
-    document(status, &format!("<Error>{inner}</Error>"))
+    let reply = document(status, &format!("<Error>{inner}</Error>"));
+    reply.with_some("content-range", unsatisfied(error).as_deref())
 }
 
 fn document(status: StatusCode, xml: &str) -> Reply {
@@ -202,8 +203,8 @@ fn attributes(call: &Call) -> Result<Attributes, BrokerError> {
 fn put(shared: &Shared, call: &Call, bucket: &str, name: &str) -> Result<Reply, BrokerError> {
     let (crc32c, md5) = upload::hashes(call);
     let spec = ObjectSpec { name: name.to_owned(), attributes: attributes(call)?, crc32c, md5 };
+    let content = call.body.clone().into();
     let mut broker = shared.broker(call.now);
-    let content = call.body.clone();
     let object = broker.put(bucket, spec, content, conditions(call)?, call.now)?.object;
     Ok(written(object))
 }

@@ -32,9 +32,9 @@ fn range_of(offset: i64, limit: i64, size: usize) -> Result<Range<usize>, Broker
             size.saturating_sub(back)
         }
     };
-    let limit = usize::try_from(limit).map_err(|_| BrokerError::OutOfRange)?;
+    let limit = usize::try_from(limit).map_err(|_| BrokerError::OutOfRange { size })?;
     if start > size {
-        return Err(BrokerError::OutOfRange);
+        return Err(BrokerError::OutOfRange { size });
     }
     let end = if limit == 0 { size } else { start.saturating_add(limit).min(size) };
     Ok(start..end)
@@ -194,8 +194,8 @@ mod tests {
             (-5, 3, Ok(5..8)),
             (-50, 0, Ok(0..10)),
             (10, 0, Ok(10..10)),
-            (11, 0, Err(BrokerError::OutOfRange)),
-            (0, -1, Err(BrokerError::OutOfRange)),
+            (11, 0, Err(BrokerError::OutOfRange { size: 10 })),
+            (0, -1, Err(BrokerError::OutOfRange { size: 10 })),
             (8, i64::MAX, Ok(8..10)),
             (i64::MIN, 1, Ok(0..1)),
         ] {

@@ -96,7 +96,8 @@ impl Session {
             return Ok(Progress::Persisted(persisted));
         }
         if self.size.is_some_and(|size| size != persisted) {
-            return Err(BrokerError::OutOfRange);
+            let size = usize::try_from(persisted).unwrap_or_default();
+            return Err(BrokerError::OutOfRange { size });
         }
         let view = broker.finish_upload(self.id, &self.trailing, now)?;
         Ok(Progress::Written(Box::new(object::resource(view))))

@@ -58,8 +58,8 @@ fn put(shared: &Shared, call: &Call, target: PartsId<'_>) -> Result<Reply, Broke
     let number = usize::try_from(number).unwrap_or_default();
     let (crc32c, md5) = upload::hashes(call);
     let stated = ObjectSpec { crc32c, md5, ..ObjectSpec::default() };
+    let content = call.body.clone().into();
     let mut broker = shared.broker(call.now);
-    let content = call.body.clone();
     let part = broker.put_part(target, number, &stated, content, call.now)?;
     let crc32c = crate::wire::json::crc32c(part.checksums.crc32c);
     Ok(Reply::empty(StatusCode::OK)
