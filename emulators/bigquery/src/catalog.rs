@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 pub use routine::{Routine, RoutineId};
+pub(crate) use rows::too_early;
 pub use rows::{Disposition, Write};
 
 use crate::schema::TableSchema;

@@ -52,3 +52,12 @@ pub const AUTODETECT_ROWS: usize = 500;
 pub const EXTRACT_FILE_ROWS: usize = 1_000_000;
 /// Errors that a failed load job lists.
 pub const LOAD_ERRORS_MAX: usize = 10;
+/// Rows of one stream of a read session, where the client does not say how many streams it wants: small
+/// tables have one, as with the service.
+pub const READ_STREAM_ROWS: usize = 10_000;
+/// Rows of one answer of a read stream: an answer stays well below gRPC's 4 MB default for narrow rows.
+pub const READ_ANSWER_ROWS: usize = 4_096;
+/// Read sessions at a time; the oldest makes room. A session holds the rows that it reads.
+pub const READ_SESSIONS_MAX: usize = 256;
+/// How long a read session lasts, in microseconds (documented: at least six hours).
+pub const READ_SESSION_MICROS: i64 = 6 * 3_600 * 1_000_000;
