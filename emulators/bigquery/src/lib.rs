@@ -9,6 +9,7 @@ mod files;
 mod jobs;
 pub mod limits;
 mod objects;
+mod read_sessions;
 pub mod rows;
 pub mod schema;
 pub mod table;

@@ -59,3 +59,13 @@ pub(crate) const QUERY_STACK_BYTES: usize = 64 * 1024 * 1024;
 
 /// Rows in one batch of a query's result.
 pub(crate) const RESULT_BATCH_ROWS: usize = 16 * 1024;
+
+/// Rows of one stream of a read session, where the client does not say how many streams it wants: small
+/// tables have one, as with the service.
+pub const READ_STREAM_ROWS: usize = 10_000;
+/// Rows of one answer of a read stream: an answer stays well below gRPC's 4 MB default for narrow rows.
+pub const READ_ANSWER_ROWS: usize = 4_096;
+/// Read sessions at a time; the oldest makes room. A session holds the rows that it reads.
+pub const READ_SESSIONS_MAX: usize = 256;
+/// How long a read session lasts, in microseconds (documented: at least six hours).
+pub const READ_SESSION_MICROS: i64 = 6 * 3_600 * 1_000_000;

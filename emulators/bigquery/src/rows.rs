@@ -3,6 +3,7 @@
 
 mod cell;
 pub(crate) mod decimal;
+pub(crate) mod from_arrow;
 pub mod from_json;
 pub mod from_proto;
 mod geography;

@@ -9,7 +9,9 @@ mod grpc;
 mod insert;
 mod jobs;
 mod multipart;
+mod proto_schema;
 mod queries;
+mod read;
 mod request;
 mod resource;
 mod rest;
@@ -31,6 +33,7 @@ use crate::clock::now_micros;
 use crate::jobs::{Finished, JobError, JobKey, Jobs, QueryCache, Sessions};
 use crate::limits::APPEND_BYTES_MAX;
 use crate::objects::ObjectStore;
+use crate::read_sessions::ReadSessions;
 use crate::table::TableId;
 use crate::write_streams::WriteStreams;
 
@@ -60,6 +63,7 @@ pub(crate) struct State {
     pub(crate) cache: QueryCache,
     pub(crate) sessions: Sessions,
     uploads: upload::Uploads,
+    read_sessions: ReadSessions,
 }
 
 /// A request to seed the emulator that cannot be met; the text is the service's own.

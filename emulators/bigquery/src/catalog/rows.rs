@@ -48,6 +48,10 @@ impl Catalog {
         now: i64,
     ) -> Result<(), CatalogError> {
         let table = self.table_mut(id)?;
+        if table.kind != TableKind::Table {
+            let text = format!("Cannot add rows to a table of type {}.", table.kind.name());
+            return Err(CatalogError::Invalid(text));
+        }
         batches.into_iter().for_each(|batch| table.append(batch, None, now));
         Ok(())
     }

@@ -1,13 +1,8 @@
 //! The columns and constraints of tables as they are defined.
 
 use super::Parser;
-<<<<<<< HEAD
 use crate::ast::{ColumnDefinition, DefaultValue, Ident, TableConstraint};
-use crate::error::{Result, SqlError};
-=======
-use crate::ast::{ColumnDefinition, Ident, TableConstraint};
 use crate::error::Result;
->>>>>>> parse
 
 impl Parser<'_> {
     /// `(column, …, constraint, …)`; a comma may trail.
