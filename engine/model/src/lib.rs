@@ -7,6 +7,7 @@ mod id;
 mod message;
 mod reject;
 pub mod schema;
+mod stored;
 mod time;
 mod window;
 
@@ -16,5 +17,6 @@ pub use message::{
     ATTRIBUTE_PUBLISH_ID, ATTRIBUTE_SOURCE, ATTRIBUTE_SOURCE_MESSAGE_ID, Message, Origin,
 };
 pub use reject::{Reject, RejectReason, Stage};
+pub use stored::{Reader, Stored, Torn, schema_of, store_text, store_varint};
 pub use time::{EventTime, ProcessingTime, TimeError};
 pub use window::{Aggregate, WindowRow};

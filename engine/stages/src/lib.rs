@@ -6,8 +6,13 @@
 pub mod decode;
 pub mod dedup;
 pub mod enrich;
+mod keys;
 pub mod limits;
 pub mod preprocess;
 pub mod score;
+pub mod testing;
 pub mod validate;
 pub mod window;
+pub mod windowing;
+
+pub use keys::hash_of;
