@@ -12,6 +12,7 @@ pub mod preprocess;
 pub mod score;
 pub mod testing;
 pub mod validate;
+pub mod watermark;
 pub mod window;
 pub mod windowing;
 
