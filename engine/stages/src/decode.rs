@@ -47,11 +47,7 @@ pub struct Properties<'a> {
 /// # Errors
 /// The reason and a detail when the payload is too large, not UTF-8, not JSON of the expected types, or
 /// has a timestamp that is none.
-pub fn decode(
-    batch: &mut EventBatch,
-    message_index: u32,
-    derived: &mut String,
-) -> Result<Event, (RejectReason, String)> {
+pub fn decode(batch: &mut EventBatch, message_index: u32) -> Result<Event, (RejectReason, String)> {
     let message = &batch.messages[message_index as usize];
     let data = message.data.clone();
     let publish_time = message.publish_time;
@@ -64,12 +60,12 @@ pub fn decode(
         Some(text) => Some(timestamp("processed_timestamp", text)?),
         None => None,
     };
+    let mut derived = String::new();
     let event_id: &str = match &raw.event_id {
         Some(id) if !id.is_empty() => id,
         _ => {
-            derived.clear();
-            message.write_derived_event_id(derived);
-            derived
+            message.write_derived_event_id(&mut derived);
+            &derived
         }
     };
     let properties = &raw.properties;
@@ -260,7 +256,7 @@ mod tests {
 
     fn decode_one(data: &[u8]) -> (EventBatch, Result<Event, (RejectReason, String)>) {
         let mut batch = EventBatch::for_messages(vec![message(data)]);
-        let event = decode(&mut batch, 0, &mut String::new());
+        let event = decode(&mut batch, 0);
         (batch, event)
     }
 

@@ -10,6 +10,7 @@ mod keys;
 pub mod limits;
 pub mod preprocess;
 pub mod score;
+pub mod stateful;
 pub mod testing;
 pub mod validate;
 pub mod watermark;
