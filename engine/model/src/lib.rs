@@ -11,7 +11,7 @@ mod stored;
 mod time;
 mod window;
 
-pub use batch::{Event, EventBatch, Score, Span};
+pub use batch::{Arena, Event, EventBatch, Score, Span};
 pub use id::{AckId, EventKey};
 pub use message::{
     ATTRIBUTE_PUBLISH_ID, ATTRIBUTE_SOURCE, ATTRIBUTE_SOURCE_MESSAGE_ID, Message, Origin,

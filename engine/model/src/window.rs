@@ -33,6 +33,7 @@ impl Default for Aggregate {
 
 impl Aggregate {
     /// Takes one event in.
+    #[inline]
     pub fn add(&mut self, value: Option<f64>) {
         self.count += 1;
         if let Some(value) = value {

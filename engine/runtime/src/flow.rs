@@ -18,7 +18,7 @@ mod stateless;
 
 pub use keyed::{Begin, FilterMap, Keyed, Sink, Stage, Then};
 pub use keyed_stages::{Aggregate, Distinct, Entry, OwnedPane, PerKey, Window};
-pub use run::{Arrivals, Pipeline, Place, Reading, Runs, Shard};
+pub use run::{Arrivals, Happened, Pipeline, Reading, Runs, Shard};
 pub use side_input::SideInput;
 pub use state::{
     IncompatibleState, RestoreError, State, StateRecord, delta, restore_delta, restore_snapshot,

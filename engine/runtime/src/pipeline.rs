@@ -17,7 +17,7 @@ use windtunnel_stages::validate::validate;
 use windtunnel_stages::window::WindowConfig;
 use windtunnel_stages::windowing::{Pane, Values};
 
-use crate::flow::{Entry, Place, Runs, State, source};
+use crate::flow::{Entry, Happened, Runs, State, source};
 
 /// Decode, validate, enrich; dedup; windows beside the stream; rows. Rejects and late events leave on
 /// the way.
@@ -29,11 +29,11 @@ pub fn reference(
     Box::new(
         source::<u32, EventBatch>()
             .map(read)
-            .keyed(place)
+            .keyed(shard_key, happened)
             .distinct(DEDUP, dedup, identity, |_, _, out: &mut Outcome| out.duplicates += 1)
             .filter_map(accept)
             .window(DEVICE_WINDOWS, windows.windowing(), Values, device, window_row, late)
-            .sink(|event, _, out| out.accepted.push(event))
+            .sink(|index, _, out| out.accepted.push(index))
             .build(windows.watermark()),
     )
 }
@@ -54,7 +54,7 @@ pub struct Outcome {
     pub duplicates: u64,
     /// Windows that the batch closed.
     pub windows: Vec<WindowRow>,
-    accepted: Vec<Event>,
+    accepted: Vec<u32>,
 }
 
 /// A message that did not become an event.
@@ -66,50 +66,53 @@ struct Rejected {
     detail: String,
 }
 
-type Decoded = Result<Event, Box<Rejected>>;
+/// An event's place in its batch.
+type Decoded = Result<u32, Box<Rejected>>;
 
-fn read(index: u32, batch: &mut EventBatch) -> Decoded {
-    let decoded = decode(batch, index).map_err(|(reason, detail)| (Stage::Decode, reason, detail));
-    let checked = decoded.and_then(|event| match validate(batch, &event) {
-        Ok(()) => Ok(event),
-        Err((reason, detail)) => Err((Stage::Validate, reason, detail)),
-    });
-    match checked {
-        Ok(mut event) => {
-            enrich(batch, &mut event);
-            Ok(event)
-        }
-        Err((stage, reason, detail)) => {
-            let identity = batch.messages[index as usize].publish_identity();
-            let key = EventKey::of_rejected(&identity);
-            Err(Box::new(Rejected { key, message: index, stage, reason, detail }))
-        }
-    }
-}
-
-fn place(decoded: &Decoded, batch: &EventBatch) -> Place {
-    match decoded {
-        Ok(event) => {
-            // A source that does not say when it got a message says the beginning of time.
-            let published = batch.message_of(event).publish_time;
-            Place {
-                key: hash_of(batch.text(event.device_id)),
-                time: Some(event.event_time),
-                published: (published > EventTime(0)).then_some(published),
+fn read(message: u32, batch: &mut EventBatch) -> Decoded {
+    let rejected = match decode(batch, message) {
+        Ok(mut event) => match validate(batch, &event) {
+            Ok(()) => {
+                enrich(batch, &mut event);
+                batch.events.push(event);
+                return Ok(u32::try_from(batch.events.len() - 1).expect("as many as messages"));
             }
-        }
-        Err(rejected) => Place { key: rejected.key.0 as u64, time: None, published: None },
+            Err((reason, detail)) => (Stage::Validate, reason, detail),
+        },
+        Err((reason, detail)) => (Stage::Decode, reason, detail),
+    };
+    let (stage, reason, detail) = rejected;
+    let key = EventKey::of_rejected(&batch.messages[message as usize].publish_identity());
+    Err(Box::new(Rejected { key, message, stage, reason, detail }))
+}
+
+fn event<'a>(index: &u32, batch: &'a EventBatch) -> &'a Event {
+    &batch.events[*index as usize]
+}
+
+fn shard_key(decoded: &Decoded, batch: &EventBatch) -> u64 {
+    match decoded {
+        Ok(index) => hash_of(batch.text(event(index, batch).device_id)),
+        Err(rejected) => rejected.key.0 as u64,
     }
 }
 
-fn identity(decoded: &Decoded, _batch: &EventBatch) -> EventKey {
+fn happened(decoded: &Decoded, batch: &EventBatch) -> Option<Happened> {
+    let event = event(decoded.as_ref().ok()?, batch);
+    // A source that does not say when it got a message says the beginning of time.
+    let published = batch.message_of(event).publish_time;
+    let published = (published > EventTime(0)).then_some(published);
+    Some(Happened { time: event.event_time, published })
+}
+
+fn identity(decoded: &Decoded, batch: &EventBatch) -> EventKey {
     match decoded {
-        Ok(event) => event.key,
+        Ok(index) => event(index, batch).key,
         Err(rejected) => rejected.key,
     }
 }
 
-fn accept(decoded: Decoded, batch: &EventBatch, out: &mut Outcome) -> Option<Event> {
+fn accept(decoded: Decoded, batch: &EventBatch, out: &mut Outcome) -> Option<u32> {
     decoded
         .map_err(|it| {
             let message = &batch.messages[it.message as usize];
@@ -118,7 +121,8 @@ fn accept(decoded: Decoded, batch: &EventBatch, out: &mut Outcome) -> Option<Eve
         .ok()
 }
 
-fn device<'a>(event: &'a Event, batch: &'a EventBatch) -> Entry<'a, Option<f64>> {
+fn device<'a>(index: &'a u32, batch: &'a EventBatch) -> Entry<'a, Option<f64>> {
+    let event = event(index, batch);
     Entry { key: batch.text(event.device_id), time: event.event_time, input: event.value }
 }
 
@@ -131,13 +135,14 @@ fn window_row(pane: Pane<'_, Aggregate>, out: &mut Outcome) {
     });
 }
 
-fn late(event: Event, watermark: EventTime, batch: &EventBatch, out: &mut Outcome) {
+fn late(index: u32, watermark: EventTime, batch: &EventBatch, out: &mut Outcome) {
+    let event = event(&index, batch);
     let detail = format!("event time {} is behind the watermark {watermark}", event.event_time);
     out.rejects.push(Reject {
         event_id: Some(batch.text(event.event_id).to_owned()),
         event_time: Some(event.event_time),
         watermark: Some(watermark),
-        ..reject(batch.message_of(&event), Stage::Window, RejectReason::Late, detail)
+        ..reject(batch.message_of(event), Stage::Window, RejectReason::Late, detail)
     });
 }
 
@@ -158,7 +163,7 @@ impl Pipeline {
         let mut out = Outcome::default();
         out.accepted.reserve(count as usize);
         self.0.process(&mut (0..count), &mut batch, &mut out, now);
-        batch.events = std::mem::take(&mut out.accepted);
+        keep(&mut batch.events, &out.accepted);
         out.events = batch;
         out
     }
@@ -186,6 +191,19 @@ impl Pipeline {
     pub fn states(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {
         self.0.states(visit);
     }
+}
+
+/// Keeps the accepted events; their places are in ascending order.
+fn keep(events: &mut Vec<Event>, accepted: &[u32]) {
+    if accepted.len() == events.len() {
+        return;
+    }
+    let (mut place, mut accepted) = (0, accepted.iter().copied().peekable());
+    events.retain(|_| {
+        let keeps = accepted.next_if_eq(&place).is_some();
+        place += 1;
+        keeps
+    });
 }
 
 impl fmt::Debug for Pipeline {

@@ -48,10 +48,10 @@ pub struct Properties<'a> {
 /// The reason and a detail when the payload is too large, not UTF-8, not JSON of the expected types, or
 /// has a timestamp that is none.
 pub fn decode(batch: &mut EventBatch, message_index: u32) -> Result<Event, (RejectReason, String)> {
-    let message = &batch.messages[message_index as usize];
-    let data = message.data.clone();
+    let (messages, arena) = batch.parts();
+    let message = &messages[message_index as usize];
     let publish_time = message.publish_time;
-    let raw = parse(&data)?;
+    let raw = parse(&message.data)?;
     let event_time = match &raw.event_timestamp {
         Some(text) => timestamp("event_timestamp", text)?,
         None => publish_time,
@@ -69,19 +69,20 @@ pub fn decode(batch: &mut EventBatch, message_index: u32) -> Result<Event, (Reje
         }
     };
     let properties = &raw.properties;
-    let optional = |batch: &mut EventBatch, text: &Option<Cow<'_, str>>| {
-        text.as_deref().map(|text| batch.intern(text))
-    };
+    let mut optional = |text: &Option<Cow<'_, str>>| text.as_deref().map(|text| arena.intern(text));
+    let user_id = optional(&raw.user_id);
+    let page_url = optional(&properties.page_url);
+    let referrer = optional(&properties.referrer);
     Ok(Event {
         key: EventKey::of_event(event_id),
         message: message_index,
         event_time,
-        event_id: batch.intern(event_id),
-        event_type: batch.intern(raw.event_type.as_deref().unwrap_or_default()),
-        device_id: batch.intern(raw.device_id.as_deref().unwrap_or_default()),
-        user_id: optional(batch, &raw.user_id),
-        page_url: optional(batch, &properties.page_url),
-        referrer: optional(batch, &properties.referrer),
+        event_id: arena.intern(event_id),
+        event_type: arena.intern(raw.event_type.as_deref().unwrap_or_default()),
+        device_id: arena.intern(raw.device_id.as_deref().unwrap_or_default()),
+        user_id,
+        page_url,
+        referrer,
         value: properties.value,
         temperature: properties.temperature,
         humidity: properties.humidity,

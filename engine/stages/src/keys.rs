@@ -10,6 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 pub(crate) struct KeyId(pub(crate) u32);
 
 /// The hash of a key: the same on every machine, because it also says which shard the key is in.
+#[inline]
 #[must_use]
 pub fn hash_of(key: &str) -> u64 {
     xxh3_64(key.as_bytes())
@@ -34,6 +35,7 @@ impl KeyText {
         Self::Inline { length: text.len() as u8, bytes }
     }
 
+    #[inline]
     fn bytes(&self) -> &[u8] {
         match self {
             Self::Inline { length, bytes } => &bytes[..usize::from(*length)],
@@ -64,6 +66,7 @@ impl KeyTable {
     }
 
     /// The number of a key that is held.
+    #[inline]
     pub(crate) fn find(&self, hash: u64, key: &str) -> Option<KeyId> {
         let entries = &self.entries;
         let is_key = |&id: &u32| entries[id as usize].text.bytes() == key.as_bytes();
@@ -106,10 +109,12 @@ impl KeyTable {
     }
 
     /// Whether a number is a key's.
+    #[inline]
     pub(crate) fn is(&self, id: KeyId, key: &str) -> bool {
         self.entries[id.0 as usize].text.bytes() == key.as_bytes()
     }
 
+    #[inline]
     pub(crate) fn hash(&self, id: KeyId) -> u64 {
         self.entries[id.0 as usize].hash
     }

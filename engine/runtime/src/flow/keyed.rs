@@ -10,7 +10,7 @@ use windtunnel_stages::watermark::WatermarkConfig;
 use windtunnel_stages::windowing::{Aggregator, Pane, Windowing};
 
 use super::{
-    Aggregate, Distinct, Entry, OwnedPane, PerKey, Pipeline, Place, State, Transform, Window,
+    Aggregate, Distinct, Entry, Happened, OwnedPane, PerKey, Pipeline, State, Transform, Window,
 };
 
 /// One stage of the keyed half. Events come in by `push`, in the order of their batch; `end_batch` moves
@@ -45,23 +45,24 @@ pub trait Stage<In, B, O> {
 
 /// A pipeline under construction, from its keyed half on.
 #[derive(Debug)]
-pub struct Keyed<In, B, O, S, R, K> {
+pub struct Keyed<In, B, O, S, R, H, K> {
     transform: S,
-    place: R,
+    place: (R, H),
     stages: K,
     types: PhantomData<fn(In, &mut B, &mut O)>,
 }
 
-impl<In, B, O, S: Transform<In, B>, R> Keyed<In, B, O, S, R, Begin> {
-    pub(super) fn begin(transform: S, place: R) -> Self {
+impl<In, B, O, S: Transform<In, B>, R, H> Keyed<In, B, O, S, R, H, Begin> {
+    pub(super) fn begin(transform: S, place: (R, H)) -> Self {
         Self { transform, place, stages: Begin, types: PhantomData }
     }
 }
 
-impl<In, B, O, S, R, K> Keyed<In, B, O, S, R, K>
+impl<In, B, O, S, R, H, K> Keyed<In, B, O, S, R, H, K>
 where
     S: Transform<In, B>,
-    R: Fn(&S::Out, &B) -> Place,
+    R: Fn(&S::Out, &B) -> u64,
+    H: Fn(&S::Out, &B) -> Option<Happened>,
     K: Stage<S::Out, B, O>,
 {
     /// Lets the first event of each identity pass, within the index's horizon; `duplicate` gets the others.
@@ -71,7 +72,7 @@ where
         config: DedupConfig,
         identity: F,
         duplicate: D,
-    ) -> Keyed<In, B, O, S, R, Then<K, Distinct<F, D>>>
+    ) -> Keyed<In, B, O, S, R, H, Then<K, Distinct<F, D>>>
     where
         F: Fn(&K::Out, &B) -> EventKey,
         D: Fn(K::Out, &B, &mut O),
@@ -84,7 +85,7 @@ where
     pub fn filter_map<U, F: Fn(K::Out, &B, &mut O) -> Option<U>>(
         self,
         function: F,
-    ) -> Keyed<In, B, O, S, R, Then<K, FilterMap<F>>> {
+    ) -> Keyed<In, B, O, S, R, H, Then<K, FilterMap<F>>> {
         self.then(FilterMap(function))
     }
 
@@ -99,7 +100,7 @@ where
         entry: F,
         pane: P,
         late: L,
-    ) -> Keyed<In, B, O, S, R, Then<K, Window<A, F, P, L>>>
+    ) -> Keyed<In, B, O, S, R, H, Then<K, Window<A, F, P, L>>>
     where
         A: Aggregator,
         A::Input: Clone,
@@ -118,7 +119,7 @@ where
         aggregator: A,
         entry: F,
         late: L,
-    ) -> Keyed<In, B, O, S, R, Then<K, Aggregate<A, F, L>>>
+    ) -> Keyed<In, B, O, S, R, H, Then<K, Aggregate<A, F, L>>>
     where
         A: Aggregator,
         A::Input: Clone,
@@ -136,7 +137,7 @@ where
         key: F,
         event: E,
         timer: T,
-    ) -> Keyed<In, B, O, S, R, Then<K, PerKey<V, F, E, T>>>
+    ) -> Keyed<In, B, O, S, R, H, Then<K, PerKey<V, F, E, T>>>
     where
         V: Stored + Default + std::fmt::Debug,
         F: for<'a> Fn(&'a K::Out, &'a B) -> &'a str,
@@ -150,11 +151,11 @@ where
     pub fn sink<F: Fn(K::Out, &B, &mut O)>(
         self,
         function: F,
-    ) -> Keyed<In, B, O, S, R, Then<K, Sink<F>>> {
+    ) -> Keyed<In, B, O, S, R, H, Then<K, Sink<F>>> {
         self.then(Sink(function))
     }
 
-    fn then<Z>(self, next: Z) -> Keyed<In, B, O, S, R, Then<K, Z>> {
+    fn then<Z>(self, next: Z) -> Keyed<In, B, O, S, R, H, Then<K, Z>> {
         Keyed {
             transform: self.transform,
             place: self.place,
@@ -164,17 +165,18 @@ where
     }
 }
 
-impl<In, B, O, S, R, K> Keyed<In, B, O, S, R, K>
+impl<In, B, O, S, R, H, K> Keyed<In, B, O, S, R, H, K>
 where
     S: Transform<In, B>,
-    R: Fn(&S::Out, &B) -> Place,
+    R: Fn(&S::Out, &B) -> u64,
+    H: Fn(&S::Out, &B) -> Option<Happened>,
     K: Stage<S::Out, B, O, Out = ()>,
 {
     /// The pipeline, with no state yet.
     ///
     /// # Panics
     /// When two stages have state under one name: a checkpoint could not tell them apart.
-    pub fn build(self, watermark: WatermarkConfig) -> Pipeline<In, B, O, S, R, K> {
+    pub fn build(self, watermark: WatermarkConfig) -> Pipeline<In, B, O, S, R, H, K> {
         Pipeline::new(self.transform, self.place, self.stages, watermark)
     }
 }

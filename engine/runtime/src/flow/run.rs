@@ -10,13 +10,11 @@ use windtunnel_stages::watermark::{WatermarkConfig, Watermarks};
 
 use super::{Stage, State, Transform};
 
-/// Where an event belongs in keys and in time.
+/// When an event happened, for the watermark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Place {
-    /// Hash of the key: `windtunnel_stages::hash_of`. All events of a key have the same.
-    pub key: u64,
-    /// When it happened; none for what moves no watermark.
-    pub time: Option<EventTime>,
+pub struct Happened {
+    /// The event time.
+    pub time: EventTime,
     /// When it entered the source, where the source says so: an event far ahead of that has a wrong
     /// clock and moves no watermark.
     pub published: Option<EventTime>,
@@ -37,40 +35,48 @@ impl Default for Arrivals {
     }
 }
 
-/// The stateless half with the function that places events.
+/// The stateless half, with the functions that say which key an event has and when it happened.
 #[derive(Debug, Clone, Copy)]
-pub struct Reading<In, B, S, R> {
+pub struct Reading<In, B, S, R, H> {
     transform: S,
-    place: R,
+    key: R,
+    happened: H,
     ahead_micros_max: i64,
     types: PhantomData<fn(In, &mut B)>,
 }
 
-impl<In, B, S, R> Reading<In, B, S, R>
+impl<In, B, S, R, H> Reading<In, B, S, R, H>
 where
     S: Transform<In, B>,
-    R: Fn(&S::Out, &B) -> Place,
+    R: Fn(&S::Out, &B) -> u64,
+    H: Fn(&S::Out, &B) -> Option<Happened>,
 {
-    /// Transforms the inputs of a batch and gives each event with the hash of its key to `take`.
+    /// The hash of an event's key, which says which shard it belongs to.
+    pub fn key(&self, event: &S::Out, batch: &B) -> u64 {
+        (self.key)(event, batch)
+    }
+
+    /// Transforms the inputs of a batch and gives each event to `take`.
     pub fn read(
         &self,
         inputs: impl IntoIterator<Item = In>,
         batch: &mut B,
-        take: &mut impl FnMut(S::Out, u64),
+        take: &mut impl FnMut(S::Out, &B),
     ) -> Arrivals {
         let mut arrivals = Arrivals::default();
         for input in inputs {
             self.transform.apply(input, batch, &mut |event, batch: &mut B| {
-                let place = (self.place)(&event, batch);
-                if let Some(time) = place.time.filter(|time| *time > arrivals.newest) {
+                if let Some(Happened { time, published }) = (self.happened)(&event, batch)
+                    && time > arrivals.newest
+                {
                     let bound = |at: EventTime| at.0.saturating_add(self.ahead_micros_max);
-                    if place.published.map(bound).is_some_and(|bound| time.0 > bound) {
+                    if published.map(bound).is_some_and(|bound| time.0 > bound) {
                         arrivals.ahead += 1;
                     } else {
                         arrivals.newest = time;
                     }
                 }
-                take(event, place.key);
+                take(event, batch);
             });
         }
         arrivals
@@ -165,25 +171,31 @@ impl State for Watermarks {
 
 /// A built pipeline: both halves, for one thread.
 #[derive(Debug)]
-pub struct Pipeline<In, B, O, S: Transform<In, B>, R, K> {
+pub struct Pipeline<In, B, O, S: Transform<In, B>, R, H, K> {
     /// The stateless half.
-    pub reading: Reading<In, B, S, R>,
+    pub reading: Reading<In, B, S, R, H>,
     /// The keyed half.
     pub shard: Shard<B, O, K>,
     events: Vec<S::Out>,
 }
 
-impl<In, B, O, S, R, K> Pipeline<In, B, O, S, R, K>
+impl<In, B, O, S, R, H, K> Pipeline<In, B, O, S, R, H, K>
 where
     S: Transform<In, B>,
-    R: Fn(&S::Out, &B) -> Place,
+    R: Fn(&S::Out, &B) -> u64,
+    H: Fn(&S::Out, &B) -> Option<Happened>,
     K: Stage<S::Out, B, O, Out = ()>,
 {
-    pub(super) fn new(transform: S, place: R, stages: K, watermark: WatermarkConfig) -> Self {
+    pub(super) fn new(
+        transform: S,
+        (key, happened): (R, H),
+        stages: K,
+        watermark: WatermarkConfig,
+    ) -> Self {
         let ahead_micros_max = watermark.ahead_micros_max;
         let watermarks = Watermarks::new(watermark, 1);
         let mut pipeline = Self {
-            reading: Reading { transform, place, ahead_micros_max, types: PhantomData },
+            reading: Reading { transform, key, happened, ahead_micros_max, types: PhantomData },
             shard: Shard { stages, watermarks, ahead: 0, types: PhantomData },
             events: Vec::new(),
         };
@@ -230,11 +242,12 @@ pub trait Runs<In, B, O>: Send {
     fn states(&mut self, visit: &mut dyn FnMut(&mut dyn State));
 }
 
-impl<In, B, O, S, R, K> Runs<In, B, O> for Pipeline<In, B, O, S, R, K>
+impl<In, B, O, S, R, H, K> Runs<In, B, O> for Pipeline<In, B, O, S, R, H, K>
 where
     S: Transform<In, B> + Send,
     S::Out: Send,
-    R: Fn(&S::Out, &B) -> Place + Send,
+    R: Fn(&S::Out, &B) -> u64 + Send,
+    H: Fn(&S::Out, &B) -> Option<Happened> + Send,
     K: Stage<S::Out, B, O, Out = ()> + Send,
 {
     fn process(

@@ -3,7 +3,7 @@
 
 use std::marker::PhantomData;
 
-use super::{Begin, Keyed, Place};
+use super::{Begin, Happened, Keyed};
 
 /// What turns an input into any number of outputs, and remembers nothing.
 pub trait Transform<In, B> {
@@ -50,13 +50,15 @@ impl<In, B, S: Transform<In, B>> Flow<In, B, S> {
         Flow { transform: FlatMap { first: self.transform, function }, types: PhantomData }
     }
 
-    /// Goes on with state for every key. `place` says of an event which key it belongs to, so that all
-    /// events of a key meet on one thread, and when it happened, for the watermark.
-    pub fn keyed<O, R>(self, place: R) -> Keyed<In, B, O, S, R, Begin>
+    /// Goes on with state for every key. `key` gives the hash of an event's key
+    /// (`windtunnel_stages::hash_of`), so that all events of a key meet on one thread; `happened` says
+    /// when an event happened, for the watermark, or nothing for what moves no watermark.
+    pub fn keyed<O, R, H>(self, key: R, happened: H) -> Keyed<In, B, O, S, R, H, Begin>
     where
-        R: Fn(&S::Out, &B) -> Place,
+        R: Fn(&S::Out, &B) -> u64,
+        H: Fn(&S::Out, &B) -> Option<Happened>,
     {
-        Keyed::begin(self.transform, place)
+        Keyed::begin(self.transform, (key, happened))
     }
 }
 
