@@ -6,6 +6,7 @@
 pub mod decode;
 pub mod dedup;
 pub mod enrich;
+pub mod json;
 mod keys;
 pub mod limits;
 pub mod preprocess;
