@@ -5,6 +5,7 @@
 //! Reading order: [`pipeline`] (the data's way) and [`flow`] (the builder that it uses), [`command`] (the border), [`coordinator`] (the
 //! protocol), [`checkpoint`] and [`store`] (what survives a crash), [`driver`] (production).
 
+pub mod batch;
 pub mod checkpoint;
 pub mod clock;
 pub mod command;
