@@ -1,7 +1,7 @@
 //! The bounds of this crate, each with the reason for its value. Text comes from outside: whatever
 //! grows with it, the stack above all, is bounded here and answers an error.
 
-/// How deep expressions, queries, types and blocks may nest together. A level costs up to about 6
+/// How deep expressions, queries, types and blocks may nest together. A level costs up to about 7
 /// KiB of stack in a debug build, and threads of servers have 2 MiB; the analyzer recurses over the
 /// same levels.
 pub(crate) const NESTING_MAX: usize = 150;
