@@ -18,7 +18,9 @@ use crate::table::{Decorator, TableId};
 
 pub(crate) use cache::QueryCache;
 pub(crate) use parameters::given_back;
-pub(crate) use query::{QueryResult, dml_json, view_schema};
+#[cfg(test)]
+pub(crate) use query::{DmlCounts, QueryRequest, ScriptOutcome, StatementOutcome};
+pub(crate) use query::{QueryResult, RunQuery, dml_json, run_query, view_schema};
 pub(crate) use sessions::Sessions;
 pub(crate) use store::{Job, JobKey, Jobs, State, Task};
 

@@ -199,3 +199,6 @@ fn fill(out: &mut Value, result: &QueryResult, page: &Page) {
         out["pageToken"] = json!(end.to_string());
     }
 }
+
+#[cfg(test)]
+mod tests;
