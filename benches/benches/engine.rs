@@ -7,8 +7,9 @@ use std::collections::BTreeMap;
 use std::hint::black_box;
 
 use bytes::Bytes;
+use criterion::measurement::{Measurement, ValueFormatter, WallTime};
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use windtunnel_benches::{BATCH, Tally, large_event, small_event};
+use windtunnel_benches::{BATCH, Tally, cpu, large_event, small_event};
 use windtunnel_model::{AckId, EventTime, Message, Origin, ProcessingTime};
 use windtunnel_runtime::pipeline::Pipeline;
 use windtunnel_stages::dedup::DedupConfig;
@@ -37,7 +38,34 @@ fn run(batches: Vec<Vec<Message>>) -> Tally {
     tally
 }
 
-fn engine(criterion: &mut Criterion) {
+/// CPU time of the bench's thread, shown as criterion shows wall time.
+struct CpuTime;
+
+impl Measurement for CpuTime {
+    type Intermediate = u64;
+    type Value = u64;
+
+    fn start(&self) -> u64 {
+        cpu::thread_nanos()
+    }
+    fn end(&self, start: u64) -> u64 {
+        cpu::thread_nanos() - start
+    }
+    fn add(&self, one: &u64, other: &u64) -> u64 {
+        one + other
+    }
+    fn zero(&self) -> u64 {
+        0
+    }
+    fn to_f64(&self, value: &u64) -> f64 {
+        *value as f64
+    }
+    fn formatter(&self) -> &dyn ValueFormatter {
+        WallTime.formatter()
+    }
+}
+
+fn engine(criterion: &mut Criterion<CpuTime>) {
     let mut group = criterion.benchmark_group("engine");
     group.throughput(Throughput::Elements(EVENTS)).sample_size(10);
     for (name, event) in
@@ -57,5 +85,9 @@ fn engine(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, engine);
+criterion_group! {
+    name = benches;
+    config = Criterion::default().with_measurement(CpuTime);
+    targets = engine
+}
 criterion_main!(benches);

@@ -1,6 +1,8 @@
 //! Benches of the hot path. This library holds what they share: seeded inputs, and a hash over the
 //! results, so that a fast wrong answer fails.
 
+pub mod cpu;
+
 use windtunnel_runtime::pipeline::Outcome;
 
 /// Events of one micro-batch in the benches: what the Pub/Sub source hands over at most.

@@ -288,6 +288,28 @@ impl Catalog {
         Ok(self.tables.entry(to).or_insert(table))
     }
 
+    /// Puts a table back as it was, or takes it away where there was none: a transaction that ends so.
+    pub(crate) fn put_back(&mut self, id: &TableId, table: Option<Table>) {
+        match table {
+            Some(table) => drop(self.tables.insert(id.clone(), table)),
+            None => drop(self.tables.remove(id)),
+        }
+    }
+
+    /// Gives a column another name; its values stay.
+    ///
+    /// # Errors
+    /// Not found.
+    pub(crate) fn rename_column(
+        &mut self,
+        id: &TableId,
+        from: &str,
+        to: &str,
+        now: i64,
+    ) -> Result<(), CatalogError> {
+        self.table_mut(id)?.rename_column(from, to, now).map_err(CatalogError::Invalid)
+    }
+
     /// Changes a table's row access policies.
     ///
     /// # Errors

@@ -17,10 +17,13 @@ use crate::schema::{SchemaError, Updates};
 use crate::table::{Decorator, TableId};
 
 pub(crate) use cache::QueryCache;
+pub(crate) use extract::{Output, export};
+pub(crate) use load::load_into;
 pub(crate) use parameters::given_back;
-#[cfg(test)]
-pub(crate) use query::{DmlCounts, QueryRequest, ScriptOutcome, StatementOutcome};
-pub(crate) use query::{QueryResult, RunQuery, dml_json, run_query, view_schema};
+pub(crate) use query::{
+    DmlCounts, ExportCounts, QueryRequest, QueryResult, ScriptOutcome, StatementOutcome, dml_json,
+    view_schema,
+};
 pub(crate) use sessions::Sessions;
 pub(crate) use store::{Job, JobKey, Jobs, State, Task};
 

@@ -4,6 +4,7 @@
 
 pub mod catalog;
 mod clock;
+mod database;
 mod files;
 mod jobs;
 pub mod limits;

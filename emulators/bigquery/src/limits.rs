@@ -52,6 +52,14 @@ pub const AUTODETECT_ROWS: usize = 500;
 pub const EXTRACT_FILE_ROWS: usize = 1_000_000;
 /// Errors that a failed load job lists.
 pub const LOAD_ERRORS_MAX: usize = 10;
+
+/// Stack of the thread that runs a query: the nesting that the parser allows, in a debug build, and ten
+/// times over.
+pub(crate) const QUERY_STACK_BYTES: usize = 64 * 1024 * 1024;
+
+/// Rows in one batch of a query's result.
+pub(crate) const RESULT_BATCH_ROWS: usize = 16 * 1024;
+
 /// Rows of one stream of a read session, where the client does not say how many streams it wants: small
 /// tables have one, as with the service.
 pub const READ_STREAM_ROWS: usize = 10_000;

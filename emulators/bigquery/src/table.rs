@@ -216,7 +216,35 @@ impl Table {
         self.partitioning = Partitioning::of(&self.settings, &schema)?;
         let arrow = schema.to_arrow();
         if arrow != self.arrow {
-            self.rows.set_schema(&self.schema, &arrow, now);
+            self.rows.set_schema(&self.schema, now, |batch| adapt(batch, &arrow));
+        }
+        self.schema = Arc::new(schema);
+        self.arrow = arrow;
+        self.touch(now);
+        Ok(())
+    }
+
+    /// Gives a column another name; its values stay.
+    ///
+    /// # Errors
+    /// There is no such column.
+    pub(crate) fn rename_column(&mut self, from: &str, to: &str, now: i64) -> Result<(), String> {
+        let mut schema = TableSchema::clone(&self.schema);
+        let index = schema.index_of(from).ok_or_else(|| format!("Column not found: {from}"))?;
+        to.clone_into(&mut schema.fields[index].name);
+        let arrow = schema.to_arrow();
+        self.rows.set_schema(&self.schema, now, |batch| {
+            RecordBatch::try_new(Arc::clone(&arrow), batch.columns().to_vec())
+                .expect("only a name differs")
+        });
+        for key in ["timePartitioning", "rangePartitioning"] {
+            if let Some(partitioning) = self.settings.get_mut(key)
+                && partitioning["field"]
+                    .as_str()
+                    .is_some_and(|field| field.eq_ignore_ascii_case(from))
+            {
+                partitioning["field"] = Value::String(to.to_owned());
+            }
         }
         self.schema = Arc::new(schema);
         self.arrow = arrow;

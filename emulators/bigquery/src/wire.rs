@@ -30,7 +30,7 @@ pub(crate) use error::RestError;
 
 use crate::catalog::Catalog;
 use crate::clock::now_micros;
-use crate::jobs::{Finished, JobError, JobKey, Jobs, QueryCache, RunQuery, Sessions, run_query};
+use crate::jobs::{Finished, JobError, JobKey, Jobs, QueryCache, Sessions};
 use crate::limits::APPEND_BYTES_MAX;
 use crate::objects::ObjectStore;
 use crate::read_sessions::ReadSessions;
@@ -43,26 +43,13 @@ pub struct BigQueryEmulator {
     shared: Arc<Shared>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Shared {
     state: Mutex<State>,
     /// Wakes whoever waits for a job's end.
     pub(crate) jobs_changed: tokio::sync::Notify,
     /// Where `gs://` leads, if anywhere.
     pub(crate) objects: Option<Arc<dyn ObjectStore>>,
-    /// What runs the text of a query job.
-    pub(crate) run_query: RunQuery,
-}
-
-impl Default for Shared {
-    fn default() -> Self {
-        Self {
-            state: Mutex::default(),
-            jobs_changed: tokio::sync::Notify::new(),
-            objects: None,
-            run_query,
-        }
-    }
 }
 
 /// Everything behind the lock.

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use windtunnel_bigquery::BigQueryEmulator;
 use windtunnel_pubsub::PubsubEmulator;
-use windtunnel_storage::StorageEmulator;
+use windtunnel_storage::{Notifications, StorageEmulator};
 use windtunnel_vertex::{Model, VertexEmulator};
 
 /// Where to serve.
@@ -95,6 +95,8 @@ impl Suite {
         ] {
             servers.spawn(serve(listener, router, stop.clone()));
         }
+        let notifications = storage.notifications();
+        servers.spawn(publish(notifications, pubsub.clone(), stop.clone()));
         Ok(Self {
             pubsub_address,
             storage_address,
@@ -128,6 +130,24 @@ async fn bind(
         Ok((listener, address))
     };
     bound.await.map_err(|source| StartError { service, port, flag, source })
+}
+
+/// Publishes what Cloud Storage notifies of. A topic that does not exist gets nothing, as in the cloud.
+async fn publish(
+    mut notifications: Notifications,
+    pubsub: PubsubEmulator,
+    stop: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            taken = notifications.next() => {
+                for it in taken {
+                    let _no_topic = pubsub.publish(&it.topic, it.data, it.attributes);
+                }
+            }
+            () = stop.cancelled() => return,
+        }
+    }
 }
 
 async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {

@@ -1,13 +1,49 @@
 //! A batch of decoded events. Texts lie in one arena that the events point into, so an event costs
 //! no allocation of its own and a batch moves between stages and threads as a whole.
 
+use std::num::NonZeroU32;
+
 use crate::{EventKey, EventTime, Message, Origin};
 
 /// A text in its batch's arena.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Span {
-    start: u32,
+    /// One more than where the text begins, so that an optional span is no larger than a span.
+    start: NonZeroU32,
     length: u32,
+}
+
+impl Default for Span {
+    /// The empty text.
+    fn default() -> Self {
+        Self { start: NonZeroU32::MIN, length: 0 }
+    }
+}
+
+/// The texts of a batch.
+#[derive(Debug, Default, Clone)]
+pub struct Arena(String);
+
+impl Arena {
+    /// Copies a text into the arena.
+    ///
+    /// # Panics
+    /// When the arena passes 4 GiB, which the limits on a batch's bytes keep from happening.
+    #[inline]
+    pub fn intern(&mut self, text: &str) -> Span {
+        let start = u32::try_from(self.0.len() + 1).ok().and_then(NonZeroU32::new);
+        let length = u32::try_from(text.len()).expect("a batch is far below 4 GiB");
+        self.0.push_str(text);
+        Span { start: start.expect("a batch is far below 4 GiB"), length }
+    }
+
+    /// The text of a span of this arena.
+    #[inline]
+    #[must_use]
+    pub fn text(&self, span: Span) -> &str {
+        let start = span.start.get() as usize - 1;
+        &self.0[start..start + span.length as usize]
+    }
 }
 
 /// What the model said of an event.
@@ -63,7 +99,7 @@ pub struct Event {
 /// rare ways (a lost stream, refused rows) may do it.
 #[derive(Debug, Default, Clone)]
 pub struct EventBatch {
-    arena: String,
+    arena: Arena,
     /// The events, in the order of their messages.
     pub events: Vec<Event>,
     /// The messages of the batch, those of rejected events and duplicates included.
@@ -78,22 +114,17 @@ impl EventBatch {
     pub fn for_messages(messages: Vec<Message>) -> Self {
         let bytes = messages.iter().map(|message| message.data.len()).sum::<usize>();
         Self {
-            arena: String::with_capacity(bytes / 2),
+            arena: Arena(String::with_capacity(bytes)),
             events: Vec::with_capacity(messages.len()),
             messages,
             model_version: String::new(),
         }
     }
 
-    /// Copies a text into the arena.
-    ///
-    /// # Panics
-    /// When the arena passes 4 GiB, which the limits on a batch's bytes keep from happening.
+    /// Copies a text into the arena; see [`Arena::intern`].
+    #[inline]
     pub fn intern(&mut self, text: &str) -> Span {
-        let start = u32::try_from(self.arena.len()).expect("a batch is far below 4 GiB");
-        let length = u32::try_from(text.len()).expect("a batch is far below 4 GiB");
-        self.arena.push_str(text);
-        Span { start, length }
+        self.arena.intern(text)
     }
 
     /// Copies an attribute of a message into the arena; none when the message has no such attribute.
@@ -101,20 +132,24 @@ impl EventBatch {
         let Origin::Pubsub { attributes, .. } = &self.messages[message as usize].origin else {
             return None;
         };
-        let text = attributes.get(attribute)?;
-        let start = u32::try_from(self.arena.len()).expect("a batch is far below 4 GiB");
-        self.arena.push_str(text);
-        Some(Span { start, length: u32::try_from(text.len()).expect("an attribute is short") })
+        Some(self.arena.intern(attributes.get(attribute)?))
+    }
+
+    /// The messages, to read, and the arena, to copy their texts into.
+    #[inline]
+    pub fn parts(&mut self) -> (&[Message], &mut Arena) {
+        (&self.messages, &mut self.arena)
     }
 
     /// The text of a span of this batch.
+    #[inline]
     #[must_use]
     pub fn text(&self, span: Span) -> &str {
-        let start = span.start as usize;
-        &self.arena[start..start + span.length as usize]
+        self.arena.text(span)
     }
 
     /// The message that an event came in.
+    #[inline]
     #[must_use]
     pub fn message_of(&self, event: &Event) -> &Message {
         &self.messages[event.message as usize]

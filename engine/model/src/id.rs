@@ -15,6 +15,7 @@ pub struct EventKey(pub u128);
 
 impl EventKey {
     /// The key of a decoded event.
+    #[inline]
     #[must_use]
     pub fn of_event(event_id: &str) -> Self {
         Self(xxh3_128(event_id.as_bytes()))

@@ -7,14 +7,16 @@ mod id;
 mod message;
 mod reject;
 pub mod schema;
+mod stored;
 mod time;
 mod window;
 
-pub use batch::{Event, EventBatch, Score, Span};
+pub use batch::{Arena, Event, EventBatch, Score, Span};
 pub use id::{AckId, EventKey};
 pub use message::{
     ATTRIBUTE_PUBLISH_ID, ATTRIBUTE_SOURCE, ATTRIBUTE_SOURCE_MESSAGE_ID, Message, Origin,
 };
 pub use reject::{Reject, RejectReason, Stage};
+pub use stored::{Reader, Stored, Torn, schema_of, store_text, store_varint};
 pub use time::{EventTime, ProcessingTime, TimeError};
 pub use window::{Aggregate, WindowRow};

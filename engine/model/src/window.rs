@@ -33,6 +33,7 @@ impl Default for Aggregate {
 
 impl Aggregate {
     /// Takes one event in.
+    #[inline]
     pub fn add(&mut self, value: Option<f64>) {
         self.count += 1;
         if let Some(value) = value {
@@ -41,6 +42,15 @@ impl Aggregate {
             self.value_min = self.value_min.min(value);
             self.value_max = self.value_max.max(value);
         }
+    }
+
+    /// Takes the events of another aggregate in.
+    pub fn merge(&mut self, other: &Self) {
+        self.count += other.count;
+        self.value_count += other.value_count;
+        self.value_sum += other.value_sum;
+        self.value_min = self.value_min.min(other.value_min);
+        self.value_max = self.value_max.max(other.value_max);
     }
 }
 

@@ -6,14 +6,13 @@
 
 use bytes::Bytes;
 use prost::Message as _;
-use windtunnel_model::{Aggregate, EventKey, EventTime, ProcessingTime};
-use windtunnel_stages::dedup::{DedupConfig, DedupDelta, DedupIndex};
-use windtunnel_stages::window::{WindowConfig, WindowEntry, Windows};
+use windtunnel_model::ProcessingTime;
 
+use crate::flow::{self, RestoreError, StateRecord};
 use crate::pipeline::Pipeline;
 
 /// The version that this build writes; it reads no other.
-pub const RECORD_VERSION: u32 = 1;
+pub const RECORD_VERSION: u32 = 2;
 
 /// One checkpoint, ready for the store.
 #[derive(Debug, Clone)]
@@ -38,63 +37,15 @@ pub struct Record {
     /// Whether it holds the whole state.
     #[prost(bool, tag = "3")]
     pub is_snapshot: bool,
-    /// The watermark, in microseconds of event time.
-    #[prost(sint64, tag = "4")]
-    pub watermark: i64,
-    /// The newest event time seen.
-    #[prost(sint64, tag = "5")]
-    pub newest: i64,
-    /// All windows were closed at the end of the epoch.
-    #[prost(bool, tag = "6")]
-    pub closed_all: bool,
-    /// Keys of the young generation: all of them in a snapshot, the new ones in a delta; 16 bytes each,
-    /// little endian.
-    #[prost(bytes = "bytes", tag = "7")]
-    pub young_keys: Bytes,
-    /// Keys of the old generation, in a snapshot.
-    #[prost(bytes = "bytes", tag = "8")]
-    pub old_keys: Bytes,
-    /// The generations took their turn at the end of the epoch (deltas).
-    #[prost(bool, tag = "9")]
-    pub turned: bool,
-    /// When the young generation began.
-    #[prost(sint64, optional, tag = "10")]
-    pub young_since: Option<i64>,
-    /// Open windows: all in a snapshot, those that changed in a delta.
-    #[prost(message, repeated, tag = "11")]
-    pub windows: Vec<WindowRecord>,
     /// Write streams and how many of their rows belong to this checkpoint or earlier ones.
     #[prost(message, repeated, tag = "12")]
     pub streams: Vec<StreamRecord>,
     /// Objects to write, again or for the first time.
     #[prost(message, repeated, tag = "13")]
     pub outbox: Vec<ObjectRecord>,
-}
-
-/// One device in one open window.
-#[derive(Clone, PartialEq, prost::Message)]
-pub struct WindowRecord {
-    /// First instant of the window.
-    #[prost(sint64, tag = "1")]
-    pub start: i64,
-    /// The device.
-    #[prost(string, tag = "2")]
-    pub device_id: String,
-    /// [`Aggregate::count`].
-    #[prost(uint64, tag = "3")]
-    pub count: u64,
-    /// [`Aggregate::value_count`].
-    #[prost(uint64, tag = "4")]
-    pub value_count: u64,
-    /// [`Aggregate::value_sum`].
-    #[prost(double, tag = "5")]
-    pub value_sum: f64,
-    /// [`Aggregate::value_min`].
-    #[prost(double, tag = "6")]
-    pub value_min: f64,
-    /// [`Aggregate::value_max`].
-    #[prost(double, tag = "7")]
-    pub value_max: f64,
+    /// The stages' states by name: whole in a snapshot, their changes in a delta.
+    #[prost(message, repeated, tag = "14")]
+    pub states: Vec<StateRecord>,
 }
 
 /// How far one write stream is committed.
@@ -131,11 +82,13 @@ pub enum RecordError {
         /// The version found.
         found: u32,
     },
-    /// A list of keys whose length is no multiple of 16.
-    #[error("checkpoint record of epoch {epoch} has a torn list of keys")]
-    Keys {
+    /// The states of another pipeline, or torn ones.
+    #[error("checkpoint record of epoch {epoch}: {source}")]
+    State {
         /// The record's epoch.
         epoch: u64,
+        /// Which state, and what is wrong.
+        source: RestoreError,
     },
     /// The records do not follow one another.
     #[error("checkpoint of epoch {found} follows epoch {previous}: a record is missing")]
@@ -153,80 +106,58 @@ pub enum RecordError {
     },
 }
 
-/// The state's part of a record; the coordinator adds streams and outbox before it saves.
+/// The states' part of a record; the coordinator adds streams and outbox before it saves.
 #[must_use]
-pub fn delta_record(
+pub fn state_record(
     pipeline: &mut Pipeline,
     epoch: u64,
-    closed_all: bool,
+    is_snapshot: bool,
     now: ProcessingTime,
 ) -> Record {
-    let DedupDelta { keys, turned, young_since } = pipeline.dedup.take_delta(now);
+    let mut states = |visit: &mut dyn FnMut(&mut dyn flow::State)| pipeline.states(visit);
+    let states = match is_snapshot {
+        true => flow::snapshot(&mut states, now),
+        false => flow::delta(&mut states, now),
+    };
     Record {
         version: RECORD_VERSION,
         epoch,
-        is_snapshot: false,
-        watermark: pipeline.windows.watermark().0,
-        newest: pipeline.windows.newest().0,
-        closed_all,
-        young_keys: encode_keys(&keys),
-        old_keys: Bytes::new(),
-        turned,
-        young_since: young_since.map(|time| time.0),
-        windows: pipeline.windows.take_delta().into_iter().map(window_record).collect(),
+        is_snapshot,
         streams: Vec::new(),
         outbox: Vec::new(),
+        states,
     }
 }
 
-/// As [`delta_record`], with the whole state.
-#[must_use]
-pub fn snapshot_record(
-    pipeline: &mut Pipeline,
-    epoch: u64,
-    closed_all: bool,
-    now: ProcessingTime,
-) -> Record {
-    let delta = delta_record(pipeline, epoch, closed_all, now);
-    let (old, young, young_since) = pipeline.dedup.snapshot();
-    Record {
-        is_snapshot: true,
-        young_keys: encode_keys(&young),
-        old_keys: encode_keys(&old),
-        turned: false,
-        young_since: young_since.map(|time| time.0),
-        windows: pipeline.windows.snapshot().into_iter().map(window_record).collect(),
-        ..delta
-    }
-}
-
-/// Rebuilds the state from encoded records, a snapshot first and deltas after it, and gives back the
-/// last record; none for an empty log.
+/// Rebuilds the states of a pipeline that has seen nothing from encoded records, a snapshot first and
+/// deltas after it, and gives back the last record; none for an empty log.
 ///
 /// # Errors
-/// [`RecordError`] when a record cannot be decoded or does not follow the one before.
-pub fn restore(
-    dedup: DedupConfig,
-    windows: WindowConfig,
-    log: &[Bytes],
-) -> Result<(Pipeline, Option<Record>), RecordError> {
-    let mut pipeline = Pipeline::new(dedup, windows);
+/// [`RecordError`] when a record cannot be decoded or does not follow the one before, or when its
+/// states are not those of this pipeline.
+pub fn restore(pipeline: &mut Pipeline, log: &[Bytes]) -> Result<Option<Record>, RecordError> {
     let mut last: Option<Record> = None;
     for bytes in log {
         let record = decode(bytes)?;
-        match &last {
-            None if !record.is_snapshot => {
+        let follows = last.as_ref().map(|previous| previous.epoch.checked_add(1));
+        match (&last, follows) {
+            (None, _) if !record.is_snapshot => {
                 return Err(RecordError::NoSnapshot { epoch: record.epoch });
             }
-            Some(previous) if record.epoch != previous.epoch + 1 => {
+            (Some(previous), Some(next)) if next != Some(record.epoch) => {
                 return Err(RecordError::Gap { previous: previous.epoch, found: record.epoch });
             }
             _ => {}
         }
-        apply(&mut pipeline, dedup, windows, &record)?;
+        let mut states = |visit: &mut dyn FnMut(&mut dyn flow::State)| pipeline.states(visit);
+        let restored = match record.is_snapshot {
+            true => flow::restore_snapshot(&mut states, &record.states),
+            false => flow::restore_delta(&mut states, &record.states),
+        };
+        restored.map_err(|source| RecordError::State { epoch: record.epoch, source })?;
         last = Some(record);
     }
-    Ok((pipeline, last))
+    Ok(last)
 }
 
 fn decode(bytes: &Bytes) -> Result<Record, RecordError> {
@@ -237,96 +168,51 @@ fn decode(bytes: &Bytes) -> Result<Record, RecordError> {
     Ok(record)
 }
 
-fn apply(
-    pipeline: &mut Pipeline,
-    dedup: DedupConfig,
-    windows: WindowConfig,
-    record: &Record,
-) -> Result<(), RecordError> {
-    let young_since = record.young_since.map(ProcessingTime);
-    let young = decode_keys(&record.young_keys, record.epoch)?;
-    if record.is_snapshot {
-        let old = decode_keys(&record.old_keys, record.epoch)?;
-        pipeline.dedup = DedupIndex::restore(dedup, old, young, young_since);
-        pipeline.windows = Windows::new(windows);
-    } else {
-        pipeline.dedup.apply(&DedupDelta { keys: young, turned: record.turned, young_since });
-    }
-    pipeline.windows.apply(
-        record.windows.iter().map(window_entry),
-        EventTime(record.newest),
-        EventTime(record.watermark),
-        record.closed_all,
-    );
-    Ok(())
-}
-
-fn encode_keys(keys: &[EventKey]) -> Bytes {
-    let mut bytes = Vec::with_capacity(keys.len() * 16);
-    for key in keys {
-        bytes.extend_from_slice(&key.0.to_le_bytes());
-    }
-    bytes.into()
-}
-
-fn decode_keys(bytes: &[u8], epoch: u64) -> Result<Vec<EventKey>, RecordError> {
-    let (keys, rest) = bytes.as_chunks::<16>();
-    if !rest.is_empty() {
-        return Err(RecordError::Keys { epoch });
-    }
-    Ok(keys.iter().map(|key| EventKey(u128::from_le_bytes(*key))).collect())
-}
-
-fn window_record(entry: WindowEntry) -> WindowRecord {
-    let Aggregate { count, value_count, value_sum, value_min, value_max } = entry.aggregate;
-    WindowRecord {
-        start: entry.start.0,
-        device_id: entry.device_id,
-        count,
-        value_count,
-        value_sum,
-        value_min,
-        value_max,
-    }
-}
-
-fn window_entry(record: &WindowRecord) -> WindowEntry {
-    WindowEntry {
-        start: EventTime(record.start),
-        device_id: record.device_id.clone(),
-        aggregate: Aggregate {
-            count: record.count,
-            value_count: record.value_count,
-            value_sum: record.value_sum,
-            value_min: record.value_min,
-            value_max: record.value_max,
-        },
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
+    use windtunnel_stages::dedup::DedupConfig;
+    use windtunnel_stages::window::WindowConfig;
+
+    fn pipeline(size_micros: i64) -> Pipeline {
+        let windows = WindowConfig { size_micros, ..WindowConfig::default() };
+        Pipeline::new(DedupConfig::default(), windows)
+    }
+
+    fn record(pipeline: &mut Pipeline, epoch: u64, is_snapshot: bool) -> Bytes {
+        state_record(pipeline, epoch, is_snapshot, ProcessingTime(0)).encode_to_vec().into()
+    }
 
     proptest! {
-        /// Goal: outside bytes are refused, never a panic. Method: any bytes as a log of one record.
+        /// Goal: outside bytes are refused, never a panic. Method: any bytes as a log of one record, and
+        /// as the content of each state.
         #[test]
         fn any_bytes_are_restored_or_refused(
             bytes in proptest::collection::vec(any::<u8>(), 0..200)
         ) {
-            let log = [Bytes::from(bytes)];
-            let _ = restore(DedupConfig::default(), WindowConfig::default(), &log);
+            let bytes = Bytes::from(bytes);
+            let _ = restore(&mut pipeline(60), std::slice::from_ref(&bytes));
+            let mut torn = state_record(&mut pipeline(60), 1, true, ProcessingTime(0));
+            torn.states.iter_mut().for_each(|state| state.content = bytes.clone());
+            let _ = restore(&mut pipeline(60), &[torn.encode_to_vec().into()]);
         }
     }
 
     #[test]
     fn a_gap_in_the_log_is_refused() {
-        let mut pipeline = Pipeline::new(DedupConfig::default(), WindowConfig::default());
-        let now = ProcessingTime(0);
-        let first = snapshot_record(&mut pipeline, 1, false, now).encode_to_vec().into();
-        let third = delta_record(&mut pipeline, 3, false, now).encode_to_vec().into();
-        let restored = restore(DedupConfig::default(), WindowConfig::default(), &[first, third]);
+        let mut pipeline = pipeline(60);
+        let log = [record(&mut pipeline, 1, true), record(&mut pipeline, 3, false)];
+        let restored = restore(&mut pipeline, &log);
         assert!(matches!(restored, Err(RecordError::Gap { previous: 1, found: 3 })));
+    }
+
+    #[test]
+    fn a_changed_state_is_refused_by_name() {
+        let log = [record(&mut pipeline(60), 1, true)];
+        assert!(restore(&mut pipeline(60), &log).is_ok());
+        let refused = restore(&mut pipeline(61), &log).unwrap_err().to_string();
+        assert!(refused.contains("state `device_windows` has changed"), "{refused}");
+        assert!(refused.contains("size_micros: 60") && refused.contains("size_micros: 61"));
     }
 }

@@ -20,16 +20,14 @@ use windtunnel_model::{EventBatch, Message, ProcessingTime, WindowRow};
 use windtunnel_stages::dedup::DedupConfig;
 use windtunnel_stages::window::WindowConfig;
 
-use crate::checkpoint::{
-    Checkpoint, Record, RecordError, StreamRecord, delta_record, restore, snapshot_record,
-};
+use crate::checkpoint::{Checkpoint, Record, RecordError, StreamRecord, restore, state_record};
 use crate::command::{
     Command, FatalError, Input, ObjectCommand, Rows, ScoreCommand, ScoreId, ScoreOutcome,
     SinkCommand, Table,
 };
 use crate::limits::{EPOCH_MESSAGES_MAX, EPOCHS_IN_FLIGHT_MAX, SNAPSHOT_AFTER_DELTA_BYTES};
 use crate::metrics::Counters;
-use crate::pipeline::Pipeline;
+use crate::pipeline::{DEDUP, DEVICE_WINDOWS, Pipeline};
 
 use epoch::{Epoch, State};
 use lane::{Ids, Lane};
@@ -112,7 +110,8 @@ impl Coordinator {
         config: CoordinatorConfig,
         log: &[Bytes],
     ) -> Result<(Self, Vec<Command>), RecordError> {
-        let (pipeline, last) = restore(config.dedup, config.windows, log)?;
+        let mut pipeline = Pipeline::new(config.dedup, config.windows);
+        let last = restore(&mut pipeline, log)?;
         let mut coordinator = Self {
             config,
             pipeline,
@@ -151,12 +150,18 @@ impl Coordinator {
 
     /// What was counted since the start.
     #[must_use]
-    pub fn counters(&self) -> Counters {
+    pub fn counters(&mut self) -> Counters {
         let mut counters = self.counters.clone();
-        counters.watermark = self.pipeline.windows.watermark();
-        counters.dedup_keys = self.pipeline.dedup.len() as u64;
-        counters.dedup_forgotten_early = self.pipeline.dedup.forgotten_early();
-        counters.open_windows = self.pipeline.windows.open_entries() as u64;
+        counters.watermark = self.pipeline.watermark();
+        counters.ahead = self.pipeline.ahead();
+        self.pipeline.states(&mut |state| match state.name() {
+            DEDUP => {
+                counters.dedup_keys = state.entries();
+                counters.dedup_forgotten_early = state.lost();
+            }
+            DEVICE_WINDOWS => counters.open_windows = state.entries(),
+            _ => {}
+        });
         counters
     }
 
@@ -265,11 +270,11 @@ impl Coordinator {
         if matches!(self.phase, Phase::Draining | Phase::Drained) {
             return;
         }
-        let rows = self.pipeline.windows.close_all();
+        let rows = self.pipeline.drain();
         if !rows.is_empty() || self.open_epoch().is_some() {
             let number = self.ensure_open(now);
             self.push_windows(number, rows, out);
-            self.close(now, true);
+            self.close(now);
         }
         self.phase = Phase::Draining;
     }
@@ -280,12 +285,12 @@ impl Coordinator {
             now.0 - epoch.opened_at.0 >= interval || epoch.acks.len() >= EPOCH_MESSAGES_MAX
         });
         if due {
-            self.close(now, false);
+            self.close(now);
         }
     }
 
     /// Ends the open epoch: what the stages learnt in it is taken now, before the next one begins.
-    fn close(&mut self, now: ProcessingTime, closed_all: bool) {
+    fn close(&mut self, now: ProcessingTime) {
         let snapshot_due = self
             .snapshot_bytes
             .is_none_or(|bytes| self.delta_bytes > bytes.max(SNAPSHOT_AFTER_DELTA_BYTES));
@@ -293,8 +298,7 @@ impl Coordinator {
         let Some(epoch) = self.epochs.back_mut().filter(|epoch| epoch.state == State::Open) else {
             return;
         };
-        let make = if snapshot_due { snapshot_record } else { delta_record };
-        let record = make(pipeline, epoch.number, closed_all, now);
+        let record = state_record(pipeline, epoch.number, snapshot_due, now);
         let bytes = record.encoded_len() as u64;
         if snapshot_due {
             self.snapshot_bytes = Some(bytes);

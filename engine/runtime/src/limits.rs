@@ -30,3 +30,11 @@ pub const REOPEN_PAUSE_MICROS_MAX: i64 = 5_000_000;
 
 /// Time between two ticks of the driver, in milliseconds: the resolution of the checkpoint interval.
 pub const TICK_MS: u64 = 10;
+
+/// Blocks that a worker of a batch run reads ahead of the one that it processes: enough to find work while
+/// another worker is late, and little memory.
+pub const BATCH_BLOCKS_AHEAD: u64 = 2;
+
+/// Epochs from one snapshot of a batch run to the next: a restart reads at most so many deltas, and
+/// snapshots cost an eighth of what they would at every epoch.
+pub const BATCH_SNAPSHOT_EPOCHS: u64 = 8;

@@ -32,6 +32,8 @@ pub struct Counters {
     pub dedup_forgotten_early: u64,
     /// Devices in open windows.
     pub open_windows: u64,
+    /// Events whose time is so far ahead of their publish time that they moved no watermark.
+    pub ahead: u64,
     /// The watermark; [`EventTime::MIN`] before the first event.
     pub watermark: EventTime,
 }

@@ -1,25 +1,47 @@
-//! The reference pipeline: what happens to a micro-batch between the source and the sink, in one
-//! screen. Acks, streams and checkpoints are the coordinator's; this is the data's way alone.
-//! Invariant: every message of a batch ends as a row, as a reject, or as a known duplicate.
+//! The reference pipeline, the first user of the builder: what happens to a micro-batch between the
+//! source and the sink, in one screen ([`reference`]). Acks, streams and checkpoints are the
+//! coordinator's; this is the data's way alone. Invariant: every message of a batch ends as a row, as
+//! a reject, or as a known duplicate.
+
+use std::fmt;
 
 use windtunnel_model::{
-    EventBatch, EventKey, Message, ProcessingTime, Reject, RejectReason, Stage, WindowRow,
+    Aggregate, Event, EventBatch, EventKey, EventTime, Message, ProcessingTime, Reject,
+    RejectReason, Stage, WindowRow,
 };
 use windtunnel_stages::decode::{decode, reject};
-use windtunnel_stages::dedup::{DedupConfig, DedupIndex};
+use windtunnel_stages::dedup::DedupConfig;
 use windtunnel_stages::enrich::enrich;
+use windtunnel_stages::hash_of;
 use windtunnel_stages::validate::validate;
-use windtunnel_stages::window::{WindowConfig, Windows};
+use windtunnel_stages::window::WindowConfig;
+use windtunnel_stages::windowing::{Pane, Values};
 
-/// The stages' state and configuration.
-#[derive(Debug)]
-pub struct Pipeline {
-    /// Which events were seen.
-    pub dedup: DedupIndex,
-    /// Which windows are open.
-    pub windows: Windows,
-    scratch: String,
+use crate::flow::{Entry, Happened, Runs, State, source};
+
+/// Decode, validate, enrich; dedup; windows beside the stream; rows. Rejects and late events leave on
+/// the way.
+#[must_use]
+pub fn reference(
+    dedup: DedupConfig,
+    windows: WindowConfig,
+) -> Box<dyn Runs<u32, EventBatch, Outcome>> {
+    Box::new(
+        source::<u32, EventBatch>()
+            .map(read)
+            .keyed(shard_key, happened)
+            .distinct(DEDUP, dedup, identity, |_, _, out: &mut Outcome| out.duplicates += 1)
+            .filter_map(accept)
+            .window(DEVICE_WINDOWS, windows.windowing(), Values, device, window_row, late)
+            .sink(|index, _, out| out.accepted.push(index))
+            .build(windows.watermark()),
+    )
 }
+
+/// The name of the dedup index's state.
+pub const DEDUP: &str = "dedup";
+/// The name of the windows' state.
+pub const DEVICE_WINDOWS: &str = "device_windows";
 
 /// What became of a micro-batch.
 #[derive(Debug, Default)]
@@ -32,80 +54,161 @@ pub struct Outcome {
     pub duplicates: u64,
     /// Windows that the batch closed.
     pub windows: Vec<WindowRow>,
+    accepted: Vec<u32>,
 }
+
+/// A message that did not become an event.
+struct Rejected {
+    key: EventKey,
+    message: u32,
+    stage: Stage,
+    reason: RejectReason,
+    detail: String,
+}
+
+/// An event's place in its batch.
+type Decoded = Result<u32, Box<Rejected>>;
+
+fn read(message: u32, batch: &mut EventBatch) -> Decoded {
+    let rejected = match decode(batch, message) {
+        Ok(mut event) => match validate(batch, &event) {
+            Ok(()) => {
+                enrich(batch, &mut event);
+                batch.events.push(event);
+                return Ok(u32::try_from(batch.events.len() - 1).expect("as many as messages"));
+            }
+            Err((reason, detail)) => (Stage::Validate, reason, detail),
+        },
+        Err((reason, detail)) => (Stage::Decode, reason, detail),
+    };
+    let (stage, reason, detail) = rejected;
+    let key = EventKey::of_rejected(&batch.messages[message as usize].publish_identity());
+    Err(Box::new(Rejected { key, message, stage, reason, detail }))
+}
+
+fn event<'a>(index: &u32, batch: &'a EventBatch) -> &'a Event {
+    &batch.events[*index as usize]
+}
+
+fn shard_key(decoded: &Decoded, batch: &EventBatch) -> u64 {
+    match decoded {
+        Ok(index) => hash_of(batch.text(event(index, batch).device_id)),
+        Err(rejected) => rejected.key.0 as u64,
+    }
+}
+
+fn happened(decoded: &Decoded, batch: &EventBatch) -> Option<Happened> {
+    let event = event(decoded.as_ref().ok()?, batch);
+    // A source that does not say when it got a message says the beginning of time.
+    let published = batch.message_of(event).publish_time;
+    let published = (published > EventTime(0)).then_some(published);
+    Some(Happened { time: event.event_time, published })
+}
+
+fn identity(decoded: &Decoded, batch: &EventBatch) -> EventKey {
+    match decoded {
+        Ok(index) => event(index, batch).key,
+        Err(rejected) => rejected.key,
+    }
+}
+
+fn accept(decoded: Decoded, batch: &EventBatch, out: &mut Outcome) -> Option<u32> {
+    decoded
+        .map_err(|it| {
+            let message = &batch.messages[it.message as usize];
+            out.rejects.push(reject(message, it.stage, it.reason, it.detail));
+        })
+        .ok()
+}
+
+fn device<'a>(index: &'a u32, batch: &'a EventBatch) -> Entry<'a, Option<f64>> {
+    let event = event(index, batch);
+    Entry { key: batch.text(event.device_id), time: event.event_time, input: event.value }
+}
+
+fn window_row(pane: Pane<'_, Aggregate>, out: &mut Outcome) {
+    out.windows.push(WindowRow {
+        device_id: pane.key.to_owned(),
+        start: pane.window.start,
+        end: pane.window.end,
+        aggregate: pane.value,
+    });
+}
+
+fn late(index: u32, watermark: EventTime, batch: &EventBatch, out: &mut Outcome) {
+    let event = event(&index, batch);
+    let detail = format!("event time {} is behind the watermark {watermark}", event.event_time);
+    out.rejects.push(Reject {
+        event_id: Some(batch.text(event.event_id).to_owned()),
+        event_time: Some(event.event_time),
+        watermark: Some(watermark),
+        ..reject(batch.message_of(event), Stage::Window, RejectReason::Late, detail)
+    });
+}
+
+/// The reference pipeline with its state.
+pub struct Pipeline(Box<dyn Runs<u32, EventBatch, Outcome>>);
 
 impl Pipeline {
     /// A pipeline that has seen nothing.
     #[must_use]
     pub fn new(dedup: DedupConfig, windows: WindowConfig) -> Self {
-        Self {
-            dedup: DedupIndex::new(dedup),
-            windows: Windows::new(windows),
-            scratch: String::new(),
-        }
+        Self(reference(dedup, windows))
     }
 
-    /// Moves a micro-batch through decode, validate, enrich, dedup and window.
+    /// Moves a micro-batch through the stages.
     pub fn process(&mut self, messages: Vec<Message>, now: ProcessingTime) -> Outcome {
+        let count = u32::try_from(messages.len()).expect("a batch is far below 2^32 messages");
         let mut batch = EventBatch::for_messages(messages);
-        let mut outcome = Outcome::default();
-        for index in 0..batch.messages.len() {
-            let index = u32::try_from(index).expect("a batch has far fewer than 2^32 messages");
-            self.process_one(&mut batch, index, now, &mut outcome);
-        }
-        outcome.windows = self.windows.advance();
-        outcome.events = batch;
-        outcome
+        let mut out = Outcome::default();
+        out.accepted.reserve(count as usize);
+        self.0.process(&mut (0..count), &mut batch, &mut out, now);
+        keep(&mut batch.events, &out.accepted);
+        out.events = batch;
+        out
     }
 
-    fn process_one(
-        &mut self,
-        batch: &mut EventBatch,
-        index: u32,
-        now: ProcessingTime,
-        outcome: &mut Outcome,
-    ) {
-        let decoded = match decode(batch, index, &mut self.scratch) {
-            Ok(event) => match validate(batch, &event) {
-                Ok(()) => Ok(event),
-                Err((reason, detail)) => Err((Stage::Validate, reason, detail)),
-            },
-            Err((reason, detail)) => Err((Stage::Decode, reason, detail)),
-        };
-        let mut event = match decoded {
-            Ok(event) => event,
-            Err((stage, reason, detail)) => {
-                let message = &batch.messages[index as usize];
-                let key = EventKey::of_rejected(&message.publish_identity());
-                if self.dedup.insert(key, now) {
-                    outcome.rejects.push(reject(message, stage, reason, detail));
-                } else {
-                    outcome.duplicates += 1;
-                }
-                return;
-            }
-        };
-        if !self.dedup.insert(event.key, now) {
-            outcome.duplicates += 1;
-            return;
-        }
-        enrich(batch, &mut event);
-        let watermark = self.windows.watermark();
-        if self.windows.add(batch.text(event.device_id), event.event_time, event.value) {
-            batch.events.push(event);
-            return;
-        }
-        outcome.rejects.push(Reject {
-            event_id: Some(batch.text(event.event_id).to_owned()),
-            event_time: Some(event.event_time),
-            watermark: Some(watermark),
-            ..reject(
-                batch.message_of(&event),
-                Stage::Window,
-                RejectReason::Late,
-                format!("event time {} is behind the watermark {watermark}", event.event_time),
-            )
-        });
+    /// Closes all windows: the source is drained for good.
+    pub fn drain(&mut self) -> Vec<WindowRow> {
+        let mut out = Outcome::default();
+        self.0.drain(&EventBatch::default(), &mut out);
+        out.windows
+    }
+
+    /// The watermark.
+    #[must_use]
+    pub fn watermark(&self) -> EventTime {
+        self.0.watermark()
+    }
+
+    /// Events whose clock is too far ahead of their publish time to move the watermark.
+    #[must_use]
+    pub fn ahead(&self) -> u64 {
+        self.0.ahead()
+    }
+
+    /// Visits every state.
+    pub fn states(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {
+        self.0.states(visit);
+    }
+}
+
+/// Keeps the accepted events; their places are in ascending order.
+fn keep(events: &mut Vec<Event>, accepted: &[u32]) {
+    if accepted.len() == events.len() {
+        return;
+    }
+    let (mut place, mut accepted) = (0, accepted.iter().copied().peekable());
+    events.retain(|_| {
+        let keeps = accepted.next_if_eq(&place).is_some();
+        place += 1;
+        keeps
+    });
+}
+
+impl fmt::Debug for Pipeline {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Pipeline").field("watermark", &self.watermark()).finish()
     }
 }
 

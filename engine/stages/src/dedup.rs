@@ -4,14 +4,16 @@
 //! When the memory budget is reached the turn comes early, and the keys that were forgotten before
 //! their time are counted.
 
-use std::hash::{BuildHasherDefault, Hasher};
+use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
+use windtunnel_model::{EventKey, ProcessingTime, Reader, Stored, Torn, store_varint};
 
-use hashbrown::HashSet;
-use windtunnel_model::{EventKey, ProcessingTime};
+/// Bytes that one remembered key takes at most: 16 of the key, and five of its place in the table at
+/// the lowest load after the table has grown (7/16).
+pub const BYTES_PER_KEY: usize = 28;
 
-/// Bytes that one remembered key takes at most: 16 of the key and one of control, at the lowest
-/// load after a table has grown (7/16).
-pub const BYTES_PER_KEY: usize = 39;
+/// Keys of a chunk: keys are never moved, so that remembering costs no peaks of memory.
+const CHUNK_KEYS: usize = 4_096;
 
 /// How long and how much to remember.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,47 +32,88 @@ impl Default for DedupConfig {
     }
 }
 
-/// The keys are hashes already: the low half of one serves as its hash.
-#[derive(Default)]
-struct KeyHasher(u64);
+/// Keys in the order in which they came, and a table that finds them. The keys are hashes already: the
+/// low half of one serves as its hash.
+#[derive(Debug, Default)]
+struct Generation {
+    table: HashTable<u32>,
+    chunks: Vec<Vec<u128>>,
+}
 
-impl Hasher for KeyHasher {
-    fn finish(&self) -> u64 {
-        self.0
+impl Generation {
+    /// Room for as many keys as another generation had: the table does not have to grow then.
+    fn after(other: &Self) -> Self {
+        Self { table: HashTable::with_capacity(other.len()), chunks: Vec::new() }
     }
-    fn write(&mut self, bytes: &[u8]) {
-        for &byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+
+    fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    fn contains(&self, key: u128) -> bool {
+        self.table.find(hash_of(key), |&at| key_at(&self.chunks, at) == key).is_some()
+    }
+
+    /// Adds a key; false when it is there already.
+    fn insert(&mut self, key: u128) -> bool {
+        let at = u32::try_from(self.len()).expect("memory ends before 2^32 keys");
+        let chunks = &self.chunks;
+        let is_key = |&at: &u32| key_at(chunks, at) == key;
+        let hash = |&at: &u32| hash_of(key_at(chunks, at));
+        let Entry::Vacant(vacant) = self.table.entry(hash_of(key), is_key, hash) else {
+            return false;
+        };
+        vacant.insert(at);
+        match self.chunks.last_mut().filter(|chunk| chunk.len() < CHUNK_KEYS) {
+            Some(chunk) => chunk.push(key),
+            None => {
+                let mut chunk = Vec::with_capacity(CHUNK_KEYS);
+                chunk.push(key);
+                self.chunks.push(chunk);
+            }
+        }
+        true
+    }
+
+    /// Adds the keys from a position on.
+    fn store_from(&self, position: usize, out: &mut Vec<u8>) {
+        store_varint((self.len() - position) as u64, out);
+        out.reserve((self.len() - position) * 16);
+        for chunk in self.chunks.iter().skip(position / CHUNK_KEYS).enumerate() {
+            let skipped = if chunk.0 == 0 { position % CHUNK_KEYS } else { 0 };
+            for key in &chunk.1[skipped..] {
+                out.extend_from_slice(&key.to_le_bytes());
+            }
         }
     }
-    #[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
-    fn write_u128(&mut self, key: u128) {
-        self.0 = key as u64;
+
+    fn load_more(&mut self, from: &mut Reader<'_>) -> Result<(), Torn> {
+        for _ in 0..from.varint()? {
+            self.insert(EventKey::load(from)?.0);
+        }
+        Ok(())
     }
 }
 
-type Keys = HashSet<u128, BuildHasherDefault<KeyHasher>>;
+#[expect(clippy::cast_possible_truncation, reason = "half of a hash is a hash")]
+fn hash_of(key: u128) -> u64 {
+    key as u64
+}
+
+fn key_at(chunks: &[Vec<u128>], at: u32) -> u128 {
+    chunks[at as usize / CHUNK_KEYS][at as usize % CHUNK_KEYS]
+}
 
 /// The index with what it learnt in the open epoch.
 #[derive(Debug)]
 pub struct DedupIndex {
     config: DedupConfig,
-    young: Keys,
-    old: Keys,
+    young: Generation,
+    old: Generation,
     young_since: Option<ProcessingTime>,
-    fresh: Vec<EventKey>,
+    /// Keys of the young generation that earlier deltas have told.
+    told: usize,
     forgotten_early: u64,
-}
-
-/// What the index learnt in an epoch: apply the keys, then turn the generations where it says so.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct DedupDelta {
-    /// Keys that were new.
-    pub keys: Vec<EventKey>,
-    /// The generations took their turn at the end of the epoch.
-    pub turned: bool,
-    /// When the young generation began, in microseconds.
-    pub young_since: Option<ProcessingTime>,
 }
 
 impl DedupIndex {
@@ -79,28 +122,30 @@ impl DedupIndex {
     pub fn new(config: DedupConfig) -> Self {
         Self {
             config,
-            young: Keys::default(),
-            old: Keys::default(),
+            young: Generation::default(),
+            old: Generation::default(),
             young_since: None,
-            fresh: Vec::new(),
+            told: 0,
             forgotten_early: 0,
         }
     }
 
     /// Remembers a key; false when it was known already.
+    #[inline]
     pub fn insert(&mut self, key: EventKey, now: ProcessingTime) -> bool {
-        if self.old.contains(&key.0) || !self.young.insert(key.0) {
+        if self.old.contains(key.0) || !self.young.insert(key.0) {
             return false;
         }
         self.young_since.get_or_insert(now);
-        self.fresh.push(key);
         true
     }
 
-    /// Ends an epoch: what was learnt in it. The generations turn here and nowhere else, so that a
-    /// log of deltas rebuilds exactly this index.
-    pub fn take_delta(&mut self, now: ProcessingTime) -> DedupDelta {
-        let keys = std::mem::take(&mut self.fresh);
+    /// Ends an epoch: adds what was learnt in it. The generations turn here and nowhere else, so that a
+    /// log of deltas rebuilds exactly this index. Layout: the new keys, whether the generations turned,
+    /// when the young one began.
+    pub fn take_delta(&mut self, now: ProcessingTime, out: &mut Vec<u8>) {
+        self.young.store_from(self.told, out);
+        self.told = self.young.len();
         let keys_max = self.config.memory_bytes_max / BYTES_PER_KEY / 2;
         let covered = self
             .young_since
@@ -112,43 +157,48 @@ impl DedupIndex {
             }
             self.turn();
         }
-        DedupDelta { keys, turned, young_since: self.young_since }
+        turned.store(out);
+        self.young_since.store(out);
     }
 
-    /// Replays a delta, in the order of the epochs.
-    pub fn apply(&mut self, delta: &DedupDelta) {
-        self.young.extend(delta.keys.iter().map(|key| key.0));
-        if delta.turned {
+    /// Applies a delta, in the order of the epochs.
+    ///
+    /// # Errors
+    /// [`Torn`] when the bytes are no delta of an index.
+    pub fn apply(&mut self, from: &mut Reader<'_>) -> Result<(), Torn> {
+        self.young.load_more(from)?;
+        self.told = self.young.len();
+        if bool::load(from)? {
             self.turn();
         }
-        self.young_since = delta.young_since;
+        self.young_since = Option::load(from)?;
+        Ok(())
     }
 
-    /// All keys: those of the old generation, then those of the young one, each in ascending order
-    /// so that equal indexes give equal snapshots.
-    #[must_use]
-    pub fn snapshot(&self) -> (Vec<EventKey>, Vec<EventKey>, Option<ProcessingTime>) {
-        let sorted = |keys: &Keys| {
-            let mut keys: Vec<_> = keys.iter().copied().map(EventKey).collect();
-            keys.sort_unstable();
-            keys
-        };
-        (sorted(&self.old), sorted(&self.young), self.young_since)
+    /// Adds all keys, those of the old generation first, in the order in which they came.
+    pub fn snapshot(&self, out: &mut Vec<u8>) {
+        self.old.store_from(0, out);
+        self.young.store_from(0, out);
+        self.young_since.store(out);
     }
 
     /// An index as a snapshot describes it.
-    #[must_use]
-    pub fn restore(
-        config: DedupConfig,
-        old: impl IntoIterator<Item = EventKey>,
-        young: impl IntoIterator<Item = EventKey>,
-        young_since: Option<ProcessingTime>,
-    ) -> Self {
+    ///
+    /// # Errors
+    /// [`Torn`] when the bytes are no snapshot of an index.
+    pub fn restore(config: DedupConfig, from: &mut Reader<'_>) -> Result<Self, Torn> {
         let mut index = Self::new(config);
-        index.old.extend(old.into_iter().map(|key| key.0));
-        index.young.extend(young.into_iter().map(|key| key.0));
-        index.young_since = young_since;
-        index
+        index.old.load_more(from)?;
+        index.young.load_more(from)?;
+        index.young_since = Option::load(from)?;
+        index.told = index.young.len();
+        Ok(index)
+    }
+
+    /// How long and how much it remembers.
+    #[must_use]
+    pub fn config(&self) -> DedupConfig {
+        self.config
     }
 
     /// Keys held now.
@@ -170,8 +220,10 @@ impl DedupIndex {
     }
 
     fn turn(&mut self) {
-        self.old = std::mem::take(&mut self.young);
+        let young = Generation::after(&self.young);
+        self.old = std::mem::replace(&mut self.young, young);
         self.young_since = None;
+        self.told = 0;
     }
 }
 
@@ -186,14 +238,26 @@ mod tests {
         DedupConfig { horizon_micros, memory_bytes_max: keys * 2 * BYTES_PER_KEY }
     }
 
+    fn end_epoch(index: &mut DedupIndex, now: i64) -> Vec<u8> {
+        let mut delta = Vec::new();
+        index.take_delta(ProcessingTime(now), &mut delta);
+        delta
+    }
+
+    fn snapshot(index: &DedupIndex) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        index.snapshot(&mut bytes);
+        bytes
+    }
+
     #[test]
     fn a_key_is_remembered_for_the_horizon_and_forgotten_after_two() {
         let mut index = DedupIndex::new(config(MINUTE, 1_000));
         assert!(index.insert(EventKey(1), ProcessingTime(0)));
-        index.take_delta(ProcessingTime(MINUTE));
+        end_epoch(&mut index, MINUTE);
         assert!(!index.insert(EventKey(1), ProcessingTime(MINUTE)), "within the horizon");
         assert!(index.insert(EventKey(2), ProcessingTime(MINUTE)));
-        index.take_delta(ProcessingTime(2 * MINUTE));
+        end_epoch(&mut index, 2 * MINUTE);
         assert!(index.insert(EventKey(1), ProcessingTime(2 * MINUTE)), "two horizons later");
         assert_eq!(index.forgotten_early(), 0);
     }
@@ -203,7 +267,7 @@ mod tests {
         let mut index = DedupIndex::new(config(MINUTE, 100));
         for key in 0..1_000 {
             assert!(index.insert(EventKey(key), ProcessingTime(0)));
-            index.take_delta(ProcessingTime(0));
+            end_epoch(&mut index, 0);
             assert!(index.len() <= 200);
         }
         assert_eq!(index.forgotten_early() as usize + index.len(), 1_000);
@@ -230,7 +294,7 @@ mod tests {
                 if !known {
                     accepted.insert(key, now);
                 }
-                index.take_delta(ProcessingTime(now));
+                end_epoch(&mut index, now);
             }
         }
 
@@ -250,13 +314,24 @@ mod tests {
                 for key in keys {
                     index.insert(EventKey(key), ProcessingTime(now));
                 }
-                log.apply(&index.take_delta(ProcessingTime(now)));
+                let delta = end_epoch(&mut index, now);
+                prop_assert_eq!(log.apply(&mut Reader::new(&delta)), Ok(()));
                 if position == cut {
-                    let (old, young, since) = log.snapshot();
-                    log = DedupIndex::restore(config(100, 20), old, young, since);
+                    let bytes = snapshot(&log);
+                    let restored = DedupIndex::restore(config(100, 20), &mut Reader::new(&bytes));
+                    log = restored.unwrap();
                 }
-                prop_assert_eq!(index.snapshot(), log.snapshot());
+                prop_assert_eq!(snapshot(&index), snapshot(&log));
             }
+        }
+
+        /// Outside bytes are refused, never a panic.
+        #[test]
+        fn any_bytes_are_applied_or_refused(
+            bytes in proptest::collection::vec(any::<u8>(), 0..100)
+        ) {
+            let _ = DedupIndex::new(config(100, 20)).apply(&mut Reader::new(&bytes));
+            let _ = DedupIndex::restore(config(100, 20), &mut Reader::new(&bytes));
         }
     }
 }

@@ -30,7 +30,7 @@ mod tests {
                 attributes: BTreeMap::from([("source".to_owned(), "iot".to_owned())]),
             },
         }]);
-        let mut event = decode(&mut batch, 0, &mut String::new()).unwrap();
+        let mut event = decode(&mut batch, 0).unwrap();
         enrich(&mut batch, &mut event);
         assert_eq!(event.source.map(|span| batch.text(span)), Some("iot"));
         assert_eq!(event.processed_time, Some(EventTime(9)));

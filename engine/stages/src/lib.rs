@@ -6,8 +6,16 @@
 pub mod decode;
 pub mod dedup;
 pub mod enrich;
+pub mod json;
+mod keys;
 pub mod limits;
 pub mod preprocess;
 pub mod score;
+pub mod stateful;
+pub mod testing;
 pub mod validate;
+pub mod watermark;
 pub mod window;
+pub mod windowing;
+
+pub use keys::hash_of;

@@ -55,7 +55,7 @@ mod tests {
             publish_time: EventTime(0),
             origin: Origin::Pubsub { message_id: "m".to_owned(), attributes: BTreeMap::new() },
         }]);
-        let event = decode(&mut batch, 0, &mut String::new()).unwrap();
+        let event = decode(&mut batch, 0).unwrap();
         validate(&batch, &event).map_err(|(reason, _)| reason)
     }
 

@@ -56,6 +56,23 @@ impl Catalog {
         Ok(())
     }
 
+    /// Appends segments as they are, each into its partition.
+    ///
+    /// # Errors
+    /// Unknown table.
+    pub(crate) fn append_segments(
+        &mut self,
+        id: &TableId,
+        segments: Vec<Segment>,
+        now: i64,
+    ) -> Result<(), CatalogError> {
+        let table = self.table_mut(id)?;
+        for Segment { batch, partition_time } in segments {
+            table.append(batch, partition_time, now);
+        }
+        Ok(())
+    }
+
     /// Replaces the rows that a statement saw; rows that came later stay.
     ///
     /// # Errors

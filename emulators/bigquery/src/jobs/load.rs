@@ -88,6 +88,32 @@ pub(super) fn run(shared: &Shared, task: &Task) -> Result<Finished, JobError> {
     Ok(Finished { statistics, errors: bad, ..Finished::default() })
 }
 
+/// Runs a load that a statement asks for; answers how many rows it read.
+///
+/// # Errors
+/// As for a load job.
+pub(crate) fn load_into(
+    shared: &Shared,
+    project: &str,
+    configuration: Value,
+    caller: super::Caller,
+    now: i64,
+) -> Result<u64, JobError> {
+    let key = super::JobKey { project: project.to_owned(), id: "statement".to_owned() };
+    let task = Task {
+        key,
+        configuration,
+        caller,
+        content: None,
+        now,
+        cancelled: Default::default(),
+        seed: 0,
+    };
+    let finished = run(shared, &task)?;
+    let rows = finished.statistics["load"]["outputRows"].as_str().unwrap_or_default();
+    Ok(rows.parse().unwrap_or(0))
+}
+
 /// The objects that the URIs name; a `*` stands for any characters.
 fn from_uris(shared: &Shared, uris: &Value) -> Result<Vec<Source>, JobError> {
     let uris: Vec<&str> = uris.as_array().into_iter().flatten().filter_map(Value::as_str).collect();

@@ -12,6 +12,7 @@ use super::parameters::{Parameter, parameters_of};
 use super::store::{Task, scrambled};
 use super::{Caller, Finished, JobError, disposition_of, table_of};
 use crate::catalog::{Catalog, CatalogError, Write};
+use crate::database::run_query;
 use crate::limits::BILLED_BYTES_MIN;
 use crate::schema::TableSchema;
 use crate::table::{Decorator, TableId};
@@ -69,6 +70,8 @@ pub(crate) struct StatementOutcome {
     /// The table that was made, changed or dropped, with `ddlOperationPerformed`.
     pub(crate) target: Option<(TableId, Option<String>)>,
     pub(crate) export: Option<ExportCounts>,
+    /// What DDL was about, with what was done.
+    pub(crate) ddl: Option<(String, windtunnel_sql::DdlTarget)>,
     /// The result depends on nothing but the text, its parameters and the tables.
     pub(crate) is_deterministic: bool,
 }
@@ -109,17 +112,6 @@ pub(crate) struct QueryResult {
     pub(crate) session: Option<String>,
 }
 
-/// Runs a text against the catalog.
-pub(crate) type RunQuery = fn(&Shared, &QueryRequest) -> Result<ScriptOutcome, JobError>;
-
-/// Refuses every text by name.
-///
-/// # Errors
-/// Always, until SQL is there.
-pub(crate) fn run_query(_: &Shared, _: &QueryRequest) -> Result<ScriptOutcome, JobError> {
-    Err(JobError::unimplemented("SQL"))
-}
-
 /// The columns of a view's query.
 ///
 /// # Errors
@@ -147,7 +139,7 @@ pub(crate) fn view_schema(
         seed: 0,
         cancelled: Arc::default(),
     };
-    let outcome = (shared.run_query)(shared, &request)?;
+    let outcome = run_query(shared, &request)?;
     Ok(outcome.statements.into_iter().last().and_then(|last| last.schema).unwrap_or_default())
 }
 
@@ -188,7 +180,7 @@ fn request_of(task: &Task, dry_run: bool) -> Result<QueryRequest, JobError> {
 /// Answers what a query would do.
 pub(super) fn dry_run(shared: &Shared, task: &Task) -> Result<Finished, JobError> {
     let request = request_of(task, true)?;
-    let outcome = (shared.run_query)(shared, &request)?;
+    let outcome = run_query(shared, &request)?;
     let last = outcome.statements.into_iter().last().unwrap_or_default();
     let destination = anonymous(&task.key.project, &task.key.id);
     let mut statistics = statistics_of(&last, false);
@@ -220,7 +212,7 @@ pub(super) fn run(shared: &Shared, task: &Task) -> Result<Finished, JobError> {
     {
         return Ok(of_cache(task, result));
     }
-    let outcome = (shared.run_query)(shared, &request)?;
+    let outcome = run_query(shared, &request)?;
     let is_script = outcome.is_script;
     let mut statements = outcome.statements;
     let children = if is_script {

@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use windtunnel_sql::ScriptState;
+
 use super::JobError;
 use super::store::scrambled;
 use crate::limits::{SESSION_IDLE_MICROS, SESSIONS_MAX};
@@ -12,6 +14,8 @@ use crate::limits::{SESSION_IDLE_MICROS, SESSIONS_MAX};
 pub(crate) struct Sessions {
     /// When each was last used.
     sessions: BTreeMap<String, i64>,
+    /// What each holds: variables, temporary functions and tables. A session runs one script at a time.
+    states: BTreeMap<String, ScriptState>,
     next: u64,
 }
 
@@ -25,6 +29,7 @@ impl Sessions {
             let idlest = self.sessions.iter().min_by_key(|(_, used)| **used);
             let Some(idlest) = idlest.map(|(id, _)| id.clone()) else { break };
             self.sessions.remove(&idlest);
+            self.states.remove(&idlest);
         }
         self.sessions.insert(id.clone(), now);
         id
@@ -41,9 +46,22 @@ impl Sessions {
         Ok(())
     }
 
+    /// What a session holds, for the script that runs in it.
+    pub(crate) fn take_state(&mut self, id: &str) -> ScriptState {
+        self.states.remove(id).unwrap_or_default()
+    }
+
+    /// Keeps what a script left in its session.
+    pub(crate) fn put_state(&mut self, id: &str, state: ScriptState) {
+        if self.sessions.contains_key(id) {
+            self.states.insert(id.to_owned(), state);
+        }
+    }
+
     /// Ends a session (`CALL BQ.ABORT_SESSION()`).
     pub(crate) fn end(&mut self, id: &str) {
         self.sessions.remove(id);
+        self.states.remove(id);
     }
 }
 

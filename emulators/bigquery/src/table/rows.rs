@@ -11,7 +11,6 @@ use arrow::array::RecordBatch;
 use arrow::compute::concat_batches;
 use arrow::datatypes::SchemaRef;
 
-use super::adapt::adapt;
 use crate::limits::{PAST_MARKS_MAX, PAST_REPLACEMENTS_MAX, SEGMENT_ROWS, TIME_TRAVEL_MICROS};
 use crate::schema::TableSchema;
 
@@ -128,11 +127,16 @@ impl Rows {
         Ok(())
     }
 
-    pub(super) fn set_schema(&mut self, before: &Arc<TableSchema>, arrow: &SchemaRef, now: i64) {
+    pub(super) fn set_schema(
+        &mut self,
+        before: &Arc<TableSchema>,
+        now: i64,
+        convert: impl Fn(&RecordBatch) -> RecordBatch,
+    ) {
         let mut next = self.now.next(now);
         next.segments = self.now.segments.clone();
         for segment in &mut next.segments {
-            segment.batch = adapt(&segment.batch, arrow);
+            segment.batch = convert(&segment.batch);
         }
         next.count = self.now.count;
         next.mark(now);

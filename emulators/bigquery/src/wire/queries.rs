@@ -199,6 +199,3 @@ fn fill(out: &mut Value, result: &QueryResult, page: &Page) {
         out["pageToken"] = json!(end.to_string());
     }
 }
-
-#[cfg(test)]
-mod tests;
