@@ -11,5 +11,7 @@ mod datasets;
 mod jobs;
 #[path = "rest/loads.rs"]
 mod loads;
+#[path = "rest/queries.rs"]
+mod queries;
 #[path = "rest/tables.rs"]
 mod tables;

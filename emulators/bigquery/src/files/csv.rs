@@ -388,7 +388,7 @@ mod tests {
         ) {
             let rows: Vec<Vec<Value>> = rows
                 .into_iter()
-                .map(|(n, s)| vec![n.into(), s.map_or(Value::Null, Value::from), Value::Timestamp(5)])
+                .map(|(n, s)| vec![n.into(), s.into(), Value::Timestamp(5)])
                 .collect();
             let batch = batch_of_rows(&schema(), &rows).unwrap();
             let text = write(&schema(), &[batch], '|', true).unwrap();

@@ -117,7 +117,7 @@ mod tests {
                 &[Packing::None, Packing::Snappy, Packing::Gzip, Packing::Zstd][..]),
         ) {
             let batch = batch_of_rows(&schema, &rows).unwrap();
-            let content = write(&schema, &[batch.clone()], packing).unwrap();
+            let content = write(&schema, std::slice::from_ref(&batch), packing).unwrap();
             let source = Source { uri: None, content: content.into() };
             let back = read_rows(std::slice::from_ref(&source), &schema).unwrap();
             let back = arrow::compute::concat_batches(&batch.schema(), &back.batches).unwrap();

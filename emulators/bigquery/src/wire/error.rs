@@ -45,6 +45,7 @@ impl RestError {
             StatusCode::FORBIDDEN => "PERMISSION_DENIED",
             StatusCode::PRECONDITION_FAILED => "FAILED_PRECONDITION",
             StatusCode::NOT_IMPLEMENTED => "UNIMPLEMENTED",
+            StatusCode::INTERNAL_SERVER_ERROR => "INTERNAL",
             _ => "INVALID_ARGUMENT",
         };
         let mut detail =
@@ -102,6 +103,8 @@ impl From<JobError> for RestError {
             "duplicate" => StatusCode::CONFLICT,
             "accessDenied" => StatusCode::FORBIDDEN,
             "notImplemented" => StatusCode::NOT_IMPLEMENTED,
+            // Clients try these again for minutes: only our own bugs are so.
+            "internalError" => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         };
         Self { code, reason: error.reason, location: error.location, message: error.message }

@@ -68,6 +68,7 @@ fn after_line(body: &[u8], from: usize) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
     use proptest::prelude::*;
 
     #[test]
@@ -92,7 +93,7 @@ mod tests {
 
         #[test]
         fn contents_come_out_as_they_went_in(
-            contents in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..60), 1..4),
+            contents in vec(vec(any::<u8>(), 0..60), 1..4),
             line in proptest::sample::select(&["\n", "\r\n"][..]),
         ) {
             let mut body = Vec::new();

@@ -35,7 +35,7 @@ async fn run(client: &Client, case: &Value, names: &mut Names) -> Result<(), Str
     }
     let (status, answer) = send(client, case, &case["request"], names).await;
     let expected = &case["expected_response"];
-    if Value::from(status) != expected["http_status"] {
+    if expected["http_status"] != status {
         return Err(format!("status {status}: {answer}"));
     }
     compare(&names.fill_all(&expected["body"]), &answer, "body")

@@ -123,11 +123,9 @@ pub(crate) fn compare(expected: &Value, actual: &Value, path: &str) -> Result<()
         }
         (Value::Array(expected), Value::Array(actual)) if expected.len() == actual.len() => {
             let pairs = expected.iter().zip(actual).enumerate();
-            pairs
-                .map(|(index, (expected, actual))| {
-                    compare(expected, actual, &format!("{path}.{index}"))
-                })
-                .collect()
+            { pairs }.try_for_each(|(index, (expected, actual))| {
+                compare(expected, actual, &format!("{path}.{index}"))
+            })
         }
         (expected, actual) if expected == actual => Ok(()),
         _ => Err(format!("{path} is {actual}, expected {expected}")),

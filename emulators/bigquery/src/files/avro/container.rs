@@ -216,7 +216,7 @@ mod tests {
             codec in proptest::sample::select(&[Codec::Null, Codec::Deflate, Codec::Snappy][..]),
         ) {
             let batch = batch_of_rows(&schema, &rows).unwrap();
-            let content = write(&schema, &[batch.clone()], codec);
+            let content = write(&schema, std::slice::from_ref(&batch), codec);
             let source = Source { uri: None, content: content.clone().into() };
             let back = read_rows(&[source], &schema).unwrap();
             prop_assert_eq!(&back.bad, &Vec::new());
