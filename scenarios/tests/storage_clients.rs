@@ -295,10 +295,10 @@ async fn the_streams_of_grpc_write_and_read() {
     rest.first_message = id();
     client.write_object(tokio_stream::iter(vec![rest])).await.unwrap();
     let status = client.query_write_status(query).await.unwrap().into_inner().write_status;
-    assert!(
-        matches!(&status, Some(query_write_status_response::WriteStatus::Resource(it)) if it.size == 11),
-        "{status:?}"
-    );
+    let Some(query_write_status_response::WriteStatus::Resource(object)) = status else {
+        panic!("{status:?}");
+    };
+    assert_eq!(object.size, 11);
     let request = proto::ReadObjectRequest {
         bucket: BUCKET.to_owned(),
         object: "b".to_owned(),

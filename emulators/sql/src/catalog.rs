@@ -178,6 +178,17 @@ pub enum Exists {
     Replace,
 }
 
+/// What a `CREATE` did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Made {
+    /// There was none, and now there is.
+    Created,
+    /// There was one, and now there is another.
+    Replaced,
+    /// There was one, and it stays.
+    Skipped,
+}
+
 /// How a table is divided.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Partitioning {
@@ -399,19 +410,19 @@ pub trait Database: Catalog {
     /// This as what queries read.
     fn as_catalog(&self) -> &dyn Catalog;
 
-    /// Creates a table. False when it was there and that is fine.
+    /// Creates a table.
     ///
     /// # Errors
     /// It exists, its dataset does not, a rule is broken.
-    fn create_table(&mut self, spec: TableSpec) -> Result<bool>;
+    fn create_table(&mut self, spec: TableSpec) -> Result<Made>;
 
-    /// Creates a view. False when it was there and that is fine.
+    /// Creates a view.
     ///
     /// # Errors
     /// As for tables.
-    fn create_view(&mut self, spec: ViewSpec) -> Result<bool>;
+    fn create_view(&mut self, spec: ViewSpec) -> Result<Made>;
 
-    /// Creates a dataset. False when it was there and that is fine.
+    /// Creates a dataset.
     ///
     /// # Errors
     /// It exists.
@@ -421,7 +432,7 @@ pub trait Database: Catalog {
         dataset: &str,
         exists: Exists,
         options: Vec<(String, Value)>,
-    ) -> Result<bool>;
+    ) -> Result<Made>;
 
     /// Drops a dataset. False when it was not there and that is fine.
     ///
@@ -464,11 +475,11 @@ pub trait Database: Catalog {
         actions: Vec<AlterSpec>,
     ) -> Result<()>;
 
-    /// Creates a routine; its path is full. False when it was there and that is fine.
+    /// Creates a routine; its path is full.
     ///
     /// # Errors
     /// It exists, its dataset does not.
-    fn create_routine(&mut self, routine: Routine, exists: Exists) -> Result<bool>;
+    fn create_routine(&mut self, routine: Routine, exists: Exists) -> Result<Made>;
 
     /// Drops a routine. False when it was not there and that is fine.
     ///
@@ -480,7 +491,7 @@ pub trait Database: Catalog {
     ///
     /// # Errors
     /// The table does not exist, or the policy does.
-    fn create_row_access_policy(&mut self, policy: RowAccessPolicySpec) -> Result<bool>;
+    fn create_row_access_policy(&mut self, policy: RowAccessPolicySpec) -> Result<Made>;
 
     /// Drops one policy of a table, or all of them (`None`).
     ///

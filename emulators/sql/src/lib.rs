@@ -2,8 +2,6 @@
 //! has an id, functions, and an evaluator over rows. Knows no server, no clock and no storage: tables come
 //! in through a trait, time and entropy through the session.
 
-#![allow(dead_code, unused_imports)]
-
 mod analyzer;
 mod ast;
 mod calendar;
@@ -29,7 +27,7 @@ mod window;
 pub use analyzer::TypedValue;
 pub use catalog::{
     AlterSpec, Catalog, ColumnSpec, ConstraintSpec, ControlFlow, Database, DropTarget, Exists,
-    ExportSpec, LoadSpec, Partitioning, Routine, RoutineKind, RoutineParameter,
+    ExportSpec, LoadSpec, Made, Partitioning, Routine, RoutineKind, RoutineParameter,
     RowAccessPolicySpec, RowChange, RowSink, TableColumn, TableDescription, TableKind, TableName,
     TableSource, TableSpec, ViewSpec,
 };

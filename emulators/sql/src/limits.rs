@@ -14,7 +14,7 @@ pub(crate) const REMEMBERED_SUBQUERIES_MAX: usize = 1_000_000;
 /// Steps of a recursive common table, as BigQuery limits them.
 pub(crate) const RECURSION_STEPS_MAX: usize = 500;
 
-/// How deep expressions, queries, types and blocks may nest together. A level costs up to about 6
+/// How deep expressions, queries, types and blocks may nest together. A level costs up to about 7
 /// KiB of stack in a debug build, and threads of servers have 2 MiB; the analyzer recurses over the
 /// same levels.
 pub(crate) const NESTING_MAX: usize = 150;

@@ -45,8 +45,8 @@ pub const SOFT_DELETE_DAYS: RangeInclusive<i64> = 7..=90;
 pub const RETENTION_SECONDS_MAX: i64 = 3_155_760_000;
 /// Bytes of deleted objects that can still be restored, of all buckets together. The real service has
 /// no such bound; here they are memory, and a load that replaces the same objects for hours would
-/// fill it, so the oldest are given up first.
-pub const SOFT_DELETED_BYTES_MAX: usize = 256 << 20;
+/// fill it, so the oldest are given up first; the newest is always kept.
+pub const SOFT_DELETED_BYTES_MAX: usize = 64 << 20;
 /// What one object takes besides its content, for the bound above.
 pub const OBJECT_OVERHEAD_BYTES: usize = 1_024;
 /// Notifications that wait to be published; calls that would add one are refused beyond that, as

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, json};
 use windtunnel_sql::{
-    AlterSpec, Catalog as SqlCatalog, Database, DropTarget, Exists, ExportSpec, LoadSpec, Reason,
-    Result, Routine, RowAccessPolicySpec, RowChange, SqlError, TableName, TableSource, TableSpec,
-    Type, Value, ViewSpec,
+    AlterSpec, Catalog as SqlCatalog, Database, DropTarget, Exists, ExportSpec, LoadSpec, Made,
+    Reason, Result, Routine, RowAccessPolicySpec, RowChange, SqlError, TableName, TableSource,
+    TableSpec, Type, Value, ViewSpec,
 };
 
 use super::options::{
@@ -21,7 +21,7 @@ impl Database for SqlDatabase<'_> {
         self
     }
 
-    fn create_table(&mut self, spec: TableSpec) -> Result<bool> {
+    fn create_table(&mut self, spec: TableSpec) -> Result<Made> {
         if spec.external {
             return Err(SqlError::not_implemented("CREATE EXTERNAL TABLE"));
         }
@@ -67,7 +67,7 @@ impl Database for SqlDatabase<'_> {
         }
         set_options(&mut settings, &spec.options)?;
         let made = self.make(&id, kind, schema, settings, spec.exists)?;
-        if made {
+        if made != Made::Skipped {
             self.shared
                 .state()
                 .catalog
@@ -77,7 +77,7 @@ impl Database for SqlDatabase<'_> {
         Ok(made)
     }
 
-    fn create_view(&mut self, spec: ViewSpec) -> Result<bool> {
+    fn create_view(&mut self, spec: ViewSpec) -> Result<Made> {
         let id = id_of(&spec.name);
         let columns: Vec<(&str, &Type)> =
             spec.columns.iter().map(|column| (column.name.as_str(), &column.column_type)).collect();
@@ -99,7 +99,7 @@ impl Database for SqlDatabase<'_> {
         dataset: &str,
         exists: Exists,
         options: Vec<(String, Value)>,
-    ) -> Result<bool> {
+    ) -> Result<Made> {
         let location = options
             .iter()
             .find(|(name, _)| name == "location")
@@ -109,8 +109,8 @@ impl Database for SqlDatabase<'_> {
         set_options(&mut settings, &options)?;
         let mut state = self.shared.state();
         match state.catalog.create_dataset(project, dataset, &location, settings, self.now) {
-            Ok(_) => Ok(true),
-            Err(CatalogError::AlreadyExists(_)) if exists == Exists::Skip => Ok(false),
+            Ok(_) => Ok(Made::Created),
+            Err(CatalogError::AlreadyExists(_)) if exists == Exists::Skip => Ok(Made::Skipped),
             Err(error) => Err(sql_error(error)),
         }
     }
@@ -225,13 +225,15 @@ impl Database for SqlDatabase<'_> {
         state.catalog.update_table(&id, settings, changed, self.now).map(drop).map_err(sql_error)
     }
 
-    fn create_routine(&mut self, routine: Routine, exists: Exists) -> Result<bool> {
+    fn create_routine(&mut self, routine: Routine, exists: Exists) -> Result<Made> {
         let id = routine_id(&routine.path)?;
         let resource = routines::resource_of(&routine);
         let mut state = self.shared.state();
+        let known = state.catalog.routine(&id).is_ok();
         match state.catalog.create_routine(id, resource, exists == Exists::Replace, self.now) {
-            Ok(_) => Ok(true),
-            Err(CatalogError::AlreadyExists(_)) if exists == Exists::Skip => Ok(false),
+            Ok(_) if known => Ok(Made::Replaced),
+            Ok(_) => Ok(Made::Created),
+            Err(CatalogError::AlreadyExists(_)) if exists == Exists::Skip => Ok(Made::Skipped),
             Err(error) => Err(sql_error(error)),
         }
     }
@@ -246,12 +248,12 @@ impl Database for SqlDatabase<'_> {
         }
     }
 
-    fn create_row_access_policy(&mut self, policy: RowAccessPolicySpec) -> Result<bool> {
+    fn create_row_access_policy(&mut self, policy: RowAccessPolicySpec) -> Result<Made> {
         let id = id_of(&policy.table);
         let mut state = self.shared.state();
         let policies = state.catalog.policies_mut(&id).map_err(sql_error)?;
         match (policies.contains_key(&policy.name), policy.exists) {
-            (true, Exists::Skip) => return Ok(false),
+            (true, Exists::Skip) => return Ok(Made::Skipped),
             (true, Exists::Fail) => {
                 let text = format!("Already Exists: Row access policy {id}.{}", policy.name);
                 return Err(SqlError::new(Reason::Duplicate, text));
@@ -261,8 +263,10 @@ impl Database for SqlDatabase<'_> {
         let RowAccessPolicySpec { name, grantees, filter, .. } = policy;
         let made =
             RowAccessPolicy { filter, grantees, created_at: self.now, modified_at: self.now };
-        policies.insert(name, made);
-        Ok(true)
+        Ok(match policies.insert(name, made) {
+            Some(_) => Made::Replaced,
+            None => Made::Created,
+        })
     }
 
     fn drop_row_access_policy(
@@ -370,10 +374,10 @@ impl SqlDatabase<'_> {
         schema: TableSchema,
         settings: Map<String, serde_json::Value>,
         exists: Exists,
-    ) -> Result<bool> {
+    ) -> Result<Made> {
         let known = self.shared.state().catalog.table(id).is_ok();
         match (known, exists) {
-            (true, Exists::Skip) => return Ok(false),
+            (true, Exists::Skip) => return Ok(Made::Skipped),
             (true, Exists::Replace) => {
                 self.before_change(id);
                 self.shared.state().catalog.delete_table(id).map_err(sql_error)?;
@@ -382,7 +386,7 @@ impl SqlDatabase<'_> {
         }
         let mut state = self.shared.state();
         state.catalog.create(id.clone(), kind, schema, settings, self.now).map_err(sql_error)?;
-        Ok(true)
+        Ok(if known { Made::Replaced } else { Made::Created })
     }
 
     /// The hidden dataset of temporary tables is made when it is needed.

@@ -165,7 +165,7 @@ fn statement_of(shared: &Shared, result: StatementResult) -> Result<StatementOut
         deleted: dml.deleted,
     });
     if let Some(table) = &result.dml_table {
-        outcome.target = Some((id_of(table), None));
+        outcome.target = Some(id_of(table));
     }
     if let Some((operation, target)) = result.ddl {
         if let DdlTarget::Table(name) = &target {
@@ -175,7 +175,7 @@ fn statement_of(shared: &Shared, result: StatementResult) -> Result<StatementOut
                 outcome.schema =
                     state.catalog.table(&id).ok().map(|table| TableSchema::clone(&table.schema));
             }
-            outcome.target = Some((id, Some(operation.to_owned())));
+            outcome.target = Some(id);
         }
         outcome.ddl = Some((operation.to_owned(), target));
     }

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use arrow::array::RecordBatch;
 use serde_json::{Value, json};
+use windtunnel_sql::DdlTarget;
 
 use super::cache::{CacheKey, Seen};
 use super::parameters::{Parameter, parameters_of};
@@ -67,11 +68,11 @@ pub(crate) struct StatementOutcome {
     pub(crate) bytes_processed: u64,
     /// The tables that were read.
     pub(crate) read: Vec<TableId>,
-    /// The table that was made, changed or dropped, with `ddlOperationPerformed`.
-    pub(crate) target: Option<(TableId, Option<String>)>,
+    /// The table that was made, changed or dropped.
+    pub(crate) target: Option<TableId>,
     pub(crate) export: Option<ExportCounts>,
     /// What DDL was about, with what was done.
-    pub(crate) ddl: Option<(String, windtunnel_sql::DdlTarget)>,
+    pub(crate) ddl: Option<(String, DdlTarget)>,
     /// The result depends on nothing but the text, its parameters and the tables.
     pub(crate) is_deterministic: bool,
 }
@@ -224,6 +225,10 @@ pub(super) fn run(shared: &Shared, task: &Task) -> Result<Finished, JobError> {
     if is_script {
         last.bytes_processed += statements.iter().map(|it| it.bytes_processed).sum::<u64>();
         "SCRIPT".clone_into(&mut last.statement_type);
+        if last.rows.is_none() {
+            // The result of a script is its last query's, if it ends with one.
+            last.schema = None;
+        }
     }
     let seen = cache_key.as_ref().filter(|_| last.is_deterministic && !is_script);
     let seen = seen.map(|_| versions(&shared.state().catalog, &last.read));
@@ -310,7 +315,7 @@ fn store(
     last: &mut StatementOutcome,
 ) -> Result<Option<TableId>, JobError> {
     let (Some(schema), Some(rows)) = (&last.schema, &last.rows) else {
-        return Ok(last.target.as_ref().map(|(id, _)| id.clone()));
+        return Ok(last.target.clone());
     };
     let mut state = shared.state();
     let catalog = &mut state.catalog;
@@ -427,11 +432,10 @@ fn statistics_of(outcome: &StatementOutcome, cache_hit: bool) -> Value {
         query["numDmlAffectedRows"] = json!(dml.total().to_string());
         query["dmlStats"] = dml_json(dml);
     }
-    if let Some((id, operation)) = &outcome.target
-        && let Some(operation) = operation
-    {
-        query["ddlTargetTable"] = reference(id);
+    if let Some((operation, target)) = &outcome.ddl {
         query["ddlOperationPerformed"] = json!(operation);
+        let (key, of) = ddl_target(target);
+        query[key] = of;
     }
     if let Some(export) = outcome.export {
         query["exportDataStatistics"] = json!({
@@ -445,6 +449,29 @@ fn statistics_of(outcome: &StatementOutcome, cache_hit: bool) -> Value {
         "totalSlotMs": "1",
         "finalExecutionDurationMs": "1",
     })
+}
+
+/// What DDL was about, and under which name the statistics say so.
+fn ddl_target(target: &DdlTarget) -> (&'static str, Value) {
+    let table = |name: &windtunnel_sql::TableName| json!({ "projectId": name.project, "datasetId": name.dataset, "tableId": name.table });
+    match target {
+        DdlTarget::Table(name) => ("ddlTargetTable", table(name)),
+        DdlTarget::Schema(project, dataset) => {
+            ("ddlTargetDataset", json!({ "projectId": project, "datasetId": dataset }))
+        }
+        DdlTarget::Routine(path) => {
+            let part = |from_end: usize| {
+                path.len().checked_sub(from_end).map(|index| path[index].as_str())
+            };
+            let of = json!({ "projectId": part(3), "datasetId": part(2), "routineId": part(1) });
+            ("ddlTargetRoutine", of)
+        }
+        DdlTarget::RowAccessPolicy(table_name, policy) => {
+            let mut of = table(table_name);
+            of["policyId"] = json!(policy);
+            ("ddlTargetRowAccessPolicy", of)
+        }
+    }
 }
 
 /// `dmlStats`: only what was done.

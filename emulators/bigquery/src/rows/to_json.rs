@@ -57,6 +57,16 @@ fn scalar(of: &FieldType, column: &dyn Array, row: usize, int64_timestamps: bool
         FieldType::Record(fields) => {
             json!({ "f": cells(fields, column.as_struct().columns(), row, int64_timestamps) })
         }
+        FieldType::Range(element) => {
+            let bounds = column.as_struct();
+            let of = element.field_type();
+            let bound =
+                |index: usize| match scalar(&of, bounds.column(index), row, int64_timestamps) {
+                    Value::String(text) => text,
+                    _ => "UNBOUNDED".to_owned(),
+                };
+            json!(format!("[{}, {})", bound(0), bound(1)))
+        }
         of => json!(scalar_text(of, column, row)),
     }
 }

@@ -117,6 +117,10 @@ impl Service {
         if status >= 400 {
             return Answer::Refused(job["error"].clone());
         }
+        if configuration["dryRun"] == json!(true) {
+            let result = json!({ "schema": job["statistics"]["query"]["schema"] });
+            return Answer::Done { job, result };
+        }
         let id = job["jobReference"]["jobId"].as_str().unwrap_or_default().to_owned();
         let path = format!(
             "/bigquery/v2/projects/{PROJECT}/queries/{id}?timeoutMs=60000&maxResults=100000"

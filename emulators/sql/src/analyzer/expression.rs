@@ -373,9 +373,19 @@ impl Analyzer<'_> {
             );
             return Err(SqlError::at(left.at, text));
         };
-        let left = coerce_to(self.session, left, &common)?;
-        let right = coerce_to(self.session, right, &common)?;
+        let mut left = coerce_to(self.session, left, &common)?;
+        let mut right = coerce_to(self.session, right, &common)?;
+        if common == Type::String && (is_collated(&left) || is_collated(&right)) {
+            left = self.collation_key(left)?;
+            right = self.collation_key(right)?;
+        }
         Ok((left, right))
+    }
+
+    /// A string as it compares without regard to case.
+    fn collation_key(&mut self, value: Expr) -> Result<Expr> {
+        let at = value.at;
+        self.builtin("$collation_key", &Spelling::Function("COLLATE"), vec![value], at)
     }
 
     pub(super) fn compare(
@@ -805,6 +815,13 @@ impl Analyzer<'_> {
         let expr_type = body.expr_type.clone();
         Ok(Expr { kind: ExprKind::Let { bindings: bound, body: Box::new(body) }, expr_type, at })
     }
+}
+
+/// `COLLATE(value, 'und:ci')`
+fn is_collated(expr: &Expr) -> bool {
+    let ExprKind::Call { function, args, .. } = &expr.kind else { return false };
+    function.function.name == "COLLATE"
+        && args.get(1).and_then(Expr::as_literal).and_then(Value::as_str) == Some("und:ci")
 }
 
 fn no_common(operator: &str, left: &Expr, right: Option<&Expr>) -> SqlError {

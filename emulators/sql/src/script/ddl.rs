@@ -9,7 +9,7 @@ use crate::ast::{
     Statement, StatementKind, TypeExprKind,
 };
 use crate::catalog::{
-    AlterSpec, ColumnSpec, ConstraintSpec, DropTarget, Exists, ExportSpec, LoadSpec, Routine,
+    AlterSpec, ColumnSpec, ConstraintSpec, DropTarget, Exists, ExportSpec, LoadSpec, Made, Routine,
     RoutineKind, RoutineParameter, RowAccessPolicySpec, TableColumn, TableName, TableSource,
     TableSpec, ViewSpec,
 };
@@ -155,7 +155,7 @@ impl Runner<'_> {
             temporary.retain(|(known, _)| !known.eq_ignore_ascii_case(&short));
             temporary.push((short, name.clone()));
         }
-        let operation = created(made, table.exists);
+        let operation = created(made);
         let result = StatementResult {
             ddl: Some((operation, DdlTarget::Table(name))),
             tables,
@@ -261,7 +261,7 @@ impl Runner<'_> {
         };
         let made = self.database.create_view(spec)?;
         let result = StatementResult {
-            ddl: Some((created(made, view.exists), DdlTarget::Table(name))),
+            ddl: Some((created(made), DdlTarget::Table(name))),
             tables,
             ..self.new_result(statement_type(&statement.kind), statement)
         };
@@ -277,12 +277,7 @@ impl Runner<'_> {
         }
         let made =
             self.database.create_schema(&project, &dataset, exists(schema.exists), options)?;
-        self.done(
-            statement,
-            "CREATE_SCHEMA",
-            created(made, schema.exists),
-            DdlTarget::Schema(project, dataset),
-        );
+        self.done(statement, "CREATE_SCHEMA", created(made), DdlTarget::Schema(project, dataset));
         Ok(())
     }
 
@@ -351,12 +346,7 @@ impl Runner<'_> {
             return Ok(());
         }
         let made = self.database.create_routine(routine, exists(function.exists))?;
-        self.done(
-            statement,
-            statement_type,
-            created(made, function.exists),
-            DdlTarget::Routine(path),
-        );
+        self.done(statement, statement_type, created(made), DdlTarget::Routine(path));
         Ok(())
     }
 
@@ -433,12 +423,7 @@ impl Runner<'_> {
             body: self.words(procedure.body_from, procedure.body_to),
         };
         let made = self.database.create_routine(routine, exists(procedure.exists))?;
-        self.done(
-            statement,
-            "CREATE_PROCEDURE",
-            created(made, procedure.exists),
-            DdlTarget::Routine(path),
-        );
+        self.done(statement, "CREATE_PROCEDURE", created(made), DdlTarget::Routine(path));
         Ok(())
     }
 
@@ -457,7 +442,7 @@ impl Runner<'_> {
         };
         let made = self.database.create_row_access_policy(spec)?;
         let target = DdlTarget::RowAccessPolicy(table, Some(policy.name.name.clone()));
-        self.done(statement, "CREATE_ROW_ACCESS_POLICY", created(made, policy.exists), target);
+        self.done(statement, "CREATE_ROW_ACCESS_POLICY", created(made), target);
         Ok(())
     }
 
@@ -650,11 +635,11 @@ impl Runner<'_> {
     }
 }
 
-/// What `CREATE` did.
-fn created(made: bool, written: ast::IfExists) -> &'static str {
-    match (made, written) {
-        (false, _) => "SKIP",
-        (true, ast::IfExists::Replace) => "REPLACE",
-        (true, _) => "CREATE",
+/// What `CREATE` did, as the statistics of a job say it.
+fn created(made: Made) -> &'static str {
+    match made {
+        Made::Created => "CREATE",
+        Made::Replaced => "REPLACE",
+        Made::Skipped => "SKIP",
     }
 }

@@ -93,6 +93,17 @@ impl Runner<'_> {
             columns_read: Vec::new(),
             undeclared: Vec::new(),
         };
+        if let StatementKind::Insert(insert) = &statement.kind {
+            // A dry run of DML shows the columns of the table.
+            let catalog = self.database.as_catalog();
+            let name = Analyzer::new(catalog, self.session, &self.state.bindings)
+                .named_table(&insert.table.names(), insert.table.at)?;
+            let columns =
+                catalog.table(&name, None)?.columns.into_iter().filter(|column| !column.pseudo);
+            described.columns = columns
+                .map(|column| ResultColumn { name: column.name, column_type: column.column_type })
+                .collect();
+        }
         let Some(query) = query else { return Ok(described) };
         let mut analyzer =
             Analyzer::new(self.database.as_catalog(), self.session, &self.state.bindings);

@@ -4,13 +4,13 @@ use std::collections::BTreeMap;
 
 use windtunnel_sql::{
     AlterSpec, Bound, Catalog, ControlFlow, Database, DropTarget, Exists, ExportSpec, LoadSpec,
-    Reason, Result, Routine, RowAccessPolicySpec, RowChange, RowSink, SqlError, TableDescription,
-    TableKind, TableName, TableSource, TableSpec, Value, ViewSpec,
+    Made, Reason, Result, Routine, RowAccessPolicySpec, RowChange, RowSink, SqlError,
+    TableDescription, TableKind, TableName, TableSource, TableSpec, Value, ViewSpec,
 };
 
 /// Tables, views and routines.
 #[derive(Debug, Default, Clone)]
-pub struct Memory {
+pub(crate) struct Memory {
     tables: BTreeMap<TableName, (TableDescription, Vec<Vec<Value>>)>,
     routines: BTreeMap<Vec<String>, Routine>,
     saved: Option<Box<Memory>>,
@@ -30,11 +30,11 @@ impl Memory {
         description: TableDescription,
         rows: Vec<Vec<Value>>,
         exists: Exists,
-    ) -> Result<bool> {
+    ) -> Result<Made> {
         let name = description.name.clone();
         if self.tables.contains_key(&name) {
             match exists {
-                Exists::Skip => return Ok(false),
+                Exists::Skip => return Ok(Made::Skipped),
                 Exists::Fail => {
                     return Err(SqlError::new(
                         Reason::Duplicate,
@@ -44,8 +44,10 @@ impl Memory {
                 Exists::Replace => {}
             }
         }
-        self.tables.insert(name, (description, rows));
-        Ok(true)
+        Ok(match self.tables.insert(name, (description, rows)) {
+            Some(_) => Made::Replaced,
+            None => Made::Created,
+        })
     }
 }
 
@@ -86,7 +88,7 @@ impl Database for Memory {
         self
     }
 
-    fn create_table(&mut self, spec: TableSpec) -> Result<bool> {
+    fn create_table(&mut self, spec: TableSpec) -> Result<Made> {
         let mut columns: Vec<_> = spec.columns.into_iter().map(|column| column.column).collect();
         let rows = match spec.source {
             TableSource::Empty => Vec::new(),
@@ -111,7 +113,7 @@ impl Database for Memory {
         self.put(description, rows, spec.exists)
     }
 
-    fn create_view(&mut self, spec: ViewSpec) -> Result<bool> {
+    fn create_view(&mut self, spec: ViewSpec) -> Result<Made> {
         let description = TableDescription {
             name: spec.name,
             kind: TableKind::View(spec.query),
@@ -128,8 +130,8 @@ impl Database for Memory {
         _: &str,
         _: Exists,
         _: Vec<(String, Value)>,
-    ) -> Result<bool> {
-        Ok(true)
+    ) -> Result<Made> {
+        Ok(Made::Created)
     }
 
     fn drop_schema(&mut self, _: &str, _: &str, _: Exists, _: bool) -> Result<bool> {
@@ -177,16 +179,16 @@ impl Database for Memory {
         Ok(())
     }
 
-    fn create_routine(&mut self, routine: Routine, _: Exists) -> Result<bool> {
+    fn create_routine(&mut self, routine: Routine, _: Exists) -> Result<Made> {
         self.routines.insert(routine.path.clone(), routine);
-        Ok(true)
+        Ok(Made::Created)
     }
 
     fn drop_routine(&mut self, path: &[String], _: Exists) -> Result<bool> {
         Ok(self.routines.remove(path).is_some())
     }
 
-    fn create_row_access_policy(&mut self, _: RowAccessPolicySpec) -> Result<bool> {
+    fn create_row_access_policy(&mut self, _: RowAccessPolicySpec) -> Result<Made> {
         Err(SqlError::not_implemented("row access policies"))
     }
 

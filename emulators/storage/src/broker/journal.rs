@@ -76,7 +76,8 @@ impl Journal {
     /// The next soft-deleted object that is to be forgotten: its time is over, or there are too many.
     pub(super) fn next_forgotten(&mut self, now: i64) -> Option<Deletion> {
         let oldest = self.deletions.front()?;
-        if oldest.gone_at > now && self.deleted_bytes <= SOFT_DELETED_BYTES_MAX {
+        let too_many = self.deleted_bytes > SOFT_DELETED_BYTES_MAX && self.deletions.len() > 1;
+        if oldest.gone_at > now && !too_many {
             return None;
         }
         self.deleted_bytes -= oldest.bytes;

@@ -76,6 +76,27 @@ impl Cursor {
         Self { name, generation: i64::MIN, is_listed_prefix: false }
     }
 
+    /// Where a list begins, or goes on.
+    fn first(query: &ListQuery, literal: &str) -> Result<Self, BrokerError> {
+        let from = literal.max(&query.prefix).max(&query.start_offset);
+        if !query.page_token.is_empty() {
+            let token = Self::from_token(&query.page_token)?;
+            if token.name.as_str() >= from {
+                return Ok(token);
+            }
+        }
+        if query.after.is_empty() || query.after.as_str() < from {
+            return Ok(Self::before(from.to_owned()));
+        }
+        let is_prefix = query.after.starts_with(&query.prefix)
+            && cut(&query.after, query) == Some(query.after.as_str());
+        Ok(Self {
+            name: query.after.clone(),
+            generation: if is_prefix { i64::MIN } else { i64::MAX },
+            is_listed_prefix: is_prefix,
+        })
+    }
+
     fn token(&self) -> String {
         let listed = u8::from(self.is_listed_prefix);
         STANDARD.encode(format!("{}:{listed}:{}", self.generation, self.name))
@@ -115,23 +136,7 @@ impl Broker {
         let mut listing =
             Listing { bucket: &state.bucket, objects, prefixes, next_page_token: String::new() };
         let literal = query.glob.as_ref().map_or("", Glob::literal_prefix);
-        let from = literal.max(&query.prefix).max(&query.start_offset);
-        let mut cursor = Cursor::before(from.to_owned());
-        if query.after.as_str() >= from && !query.after.is_empty() {
-            let is_prefix = query.after.starts_with(&query.prefix)
-                && cut(&query.after, query) == Some(query.after.as_str());
-            cursor = Cursor {
-                name: query.after.clone(),
-                generation: if is_prefix { i64::MIN } else { i64::MAX },
-                is_listed_prefix: is_prefix,
-            };
-        }
-        if !query.page_token.is_empty() {
-            let asked_for = Cursor::from_token(&query.page_token)?;
-            if asked_for.name.as_str() >= from {
-                cursor = asked_for;
-            }
-        }
+        let mut cursor = Cursor::first(query, literal)?;
         let matches = |name: &str| query.glob.as_ref().is_none_or(|glob| glob.matches(name));
         while let Some(object) = state.next(query.scope, &cursor, now) {
             let name = &object.name;
@@ -339,6 +344,11 @@ mod tests {
         }
     }
 
+    fn scopes() -> impl Strategy<Value = ListScope> {
+        use ListScope::{Live, SoftDeleted, Versions};
+        prop_oneof![Just(Live), Just(Versions), Just(SoftDeleted)]
+    }
+
     proptest! {
         /// Goal: pages concatenate to the whole list, for every scope. Method: random names and queries
         /// against a filter over all generations.
@@ -351,7 +361,7 @@ mod tests {
             with_delimiter in any::<bool>(),
             trailing in any::<bool>(),
             keeps_versions in any::<bool>(),
-            scope in prop_oneof![Just(ListScope::Live), Just(ListScope::Versions), Just(ListScope::SoftDeleted)],
+            scope in scopes(),
             page_size in 1_usize..4,
         ) {
             let mut broker = broker();

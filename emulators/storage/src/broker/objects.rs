@@ -511,6 +511,19 @@ mod tests {
     }
 
     #[test]
+    fn what_was_deleted_is_bounded_and_the_newest_is_kept() {
+        let mut broker = broker();
+        let large = "x".repeat(crate::limits::SOFT_DELETED_BYTES_MAX / 2);
+        for _ in 0..4 {
+            put(&mut broker, "a", &large).unwrap();
+        }
+        let kept = |broker: &Broker| broker.state("bucket").unwrap().soft_deleted["a"].len();
+        assert_eq!(kept(&broker), 1, "two of them and what they take besides are too much");
+        delete(&mut broker, None).unwrap();
+        assert_eq!(kept(&broker), 1);
+    }
+
+    #[test]
     fn holds_and_retention_keep_objects() {
         let held = Attributes { temporary_hold: true, ..Attributes::default() };
         let waiting = Attributes { event_based_hold: Some(true), ..Attributes::default() };
