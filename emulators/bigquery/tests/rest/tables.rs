@@ -59,6 +59,9 @@ async fn partitions_are_read_written_and_deleted_by_decorator() {
     client.insert("t$20240116", &[json!({ "n": 3 })]).await;
     assert_eq!(client.rows("t$20240115").await, [json!(["1"]), json!(["2"])]);
     assert_eq!(client.rows("t$20240117").await, Vec::<Value>::new());
+    let partitions = client.rows("t$__PARTITIONS_SUMMARY__").await;
+    let ids: Vec<&Value> = partitions.iter().map(|row| &row[3]).collect();
+    assert_eq!(ids, ["20240115", "20240116"]);
     client.ok("DELETE", "datasets/d/tables/t$20240115", Value::Null).await;
     assert_eq!(client.rows("t").await, [json!(["3"])]);
     client.table("whole", json!([{ "name": "n", "type": "INTEGER" }])).await;
