@@ -90,6 +90,22 @@ async fn rows_of_a_column_partition_must_be_of_it() {
 }
 
 #[tokio::test]
+async fn rows_with_an_id_that_is_known_come_once() {
+    let client = Client::new();
+    client.table("t", json!([{ "name": "n", "type": "INTEGER" }])).await;
+    let path = "datasets/d/tables/t/insertAll";
+    let row = |id: &str, n: Value| json!({ "insertId": id, "json": { "n": n } });
+    let refused = json!({ "rows": [row("a", json!(1)), row("b", json!("x"))] });
+    client.ok("POST", path, refused).await;
+    assert_eq!(client.rows("t").await, Vec::<Value>::new());
+    let rows = json!({ "rows": [row("a", json!(1)), row("b", json!(2)), row("a", json!(1))] });
+    for _ in 0..2 {
+        client.ok("POST", path, rows.clone()).await;
+        assert_eq!(client.rows("t").await, [json!(["1"]), json!(["2"])]);
+    }
+}
+
+#[tokio::test]
 async fn views_are_resources() {
     let client = Client::new();
     let view = json!({
