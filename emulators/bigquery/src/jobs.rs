@@ -22,7 +22,7 @@ pub(crate) use load::load_into;
 pub(crate) use parameters::given_back;
 pub(crate) use query::{
     DmlCounts, ExportCounts, QueryRequest, QueryResult, ScriptOutcome, StatementOutcome, dml_json,
-    view_schema,
+    rows_where, view_schema,
 };
 pub(crate) use sessions::Sessions;
 pub(crate) use store::{Job, JobKey, Jobs, State, Task};

@@ -1,14 +1,10 @@
 //! Sessions of the Storage Read API: the rows of a table at one moment, divided among streams. Pure: time is
 //! an argument. Invariant: the streams of a session hold each of its rows once, also after splits.
 
-mod restriction;
-
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
-
-pub(crate) use restriction::{Restriction, RestrictionError};
 
 use crate::limits::{READ_SESSION_MICROS, READ_SESSIONS_MAX, READ_STREAM_ROWS};
 use crate::schema::TableSchema;

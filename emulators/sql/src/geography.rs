@@ -34,6 +34,8 @@ pub(crate) use simplify::{simplify, snap_to_grid};
 pub(crate) use wkb::{from_wkb, to_wkb};
 pub(crate) use wkt::from_wkt;
 
+use crate::error::Result;
+
 /// Meters from the middle of the sphere to its surface.
 pub(crate) const EARTH_RADIUS_METERS: f64 = 6_371_010.0;
 
@@ -65,6 +67,26 @@ impl Geography {
     #[must_use]
     pub fn point(point: Point) -> Self {
         Self { points: vec![point], ..Self::default() }
+    }
+
+    /// Reads WKT or GeoJSON as a client writes it, who may write a ring either way around.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub fn parse(text: &str) -> Result<Self> {
+        let function = "ST_GeogFromText";
+        match text.trim_start().starts_with('{') {
+            true => from_geojson(text, &Reading { function, oriented: false, planar: true }),
+            false => from_wkt(text, &Reading { function, oriented: false, planar: false }),
+        }
+    }
+
+    /// Reads what `to_string` wrote.
+    ///
+    /// # Errors
+    /// It is something else.
+    pub fn restore(text: &str) -> Result<Self> {
+        from_wkt(text, &Reading { function: "ST_GeogFromText", oriented: true, planar: false })
     }
 
     /// One line.

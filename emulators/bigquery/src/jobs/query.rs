@@ -113,6 +113,28 @@ pub(crate) struct QueryResult {
     pub(crate) session: Option<String>,
 }
 
+impl QueryRequest {
+    /// A text on its own, which nobody waits for as a job.
+    pub(crate) fn plain(project: &str, text: String, caller: Caller, now: i64) -> Self {
+        Self {
+            project: project.to_owned(),
+            text,
+            parameters: Vec::new(),
+            default_dataset: None,
+            caller,
+            session: None,
+            properties: Vec::new(),
+            dry_run: false,
+            legacy_sql: false,
+            has_destination: false,
+            maximum_bytes_billed: None,
+            now,
+            seed: 0,
+            cancelled: Arc::default(),
+        }
+    }
+}
+
 /// The columns of a view's query.
 ///
 /// # Errors
@@ -124,24 +146,33 @@ pub(crate) fn view_schema(
     caller: Caller,
     now: i64,
 ) -> Result<TableSchema, JobError> {
-    let request = QueryRequest {
-        project: project.to_owned(),
-        text: query.to_owned(),
-        parameters: Vec::new(),
-        default_dataset: None,
-        caller,
-        session: None,
-        properties: Vec::new(),
-        dry_run: true,
-        legacy_sql: false,
-        has_destination: false,
-        maximum_bytes_billed: None,
-        now,
-        seed: 0,
-        cancelled: Arc::default(),
-    };
-    let outcome = run_query(shared, &request)?;
+    let plain = QueryRequest::plain(project, query.to_owned(), caller, now);
+    let outcome = run_query(shared, &QueryRequest { dry_run: true, ..plain })?;
     Ok(outcome.statements.into_iter().last().and_then(|last| last.schema).unwrap_or_default())
+}
+
+/// The rows of a table that a caller may see and that meet a condition, as they were at a time.
+///
+/// # Errors
+/// As [`run_query`].
+pub(crate) fn rows_where(
+    shared: &Shared,
+    id: &TableId,
+    condition: &str,
+    at: Option<i64>,
+    caller: Caller,
+    now: i64,
+) -> Result<Vec<RecordBatch>, JobError> {
+    let TableId { project, dataset, table } = id;
+    let mut text = format!("SELECT * FROM `{project}`.`{dataset}`.`{table}`");
+    if let Some(micros) = at {
+        text.push_str(&format!(" FOR SYSTEM_TIME AS OF TIMESTAMP_MICROS({micros})"));
+    }
+    if !condition.trim().is_empty() {
+        text.push_str(&format!(" WHERE {condition}"));
+    }
+    let outcome = run_query(shared, &QueryRequest::plain(project, text, caller, now))?;
+    Ok(outcome.statements.into_iter().last().and_then(|last| last.rows).unwrap_or_default())
 }
 
 fn request_of(task: &Task, dry_run: bool) -> Result<QueryRequest, JobError> {

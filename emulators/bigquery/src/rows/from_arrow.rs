@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, ListArray, RecordBatch, RecordBatchOptions, StructArray,
+    Array, ArrayRef, AsArray, ListArray, RecordBatch, RecordBatchOptions, StringArray, StructArray,
 };
 use arrow::buffer::{NullBuffer, OffsetBuffer};
 use arrow::compute::{CastOptions, cast_with_options};
 use arrow::datatypes::{DataType, Field as ArrowField, Fields, TimestampMicrosecondType};
 
-use super::CellError;
+use super::from_json::{text_cell, wrong};
+use super::{Cell, CellError};
 use crate::schema::{Field, FieldType, Mode, TableSchema};
 use crate::table::missing_column;
 
@@ -149,7 +150,7 @@ fn fit_scalar(
             bounds = element.bounds();
             &bounds
         }
-        _ => return fit_leaf(source, field),
+        _ => return fit_leaf(source, field, absent),
     };
     let Some(record) = source.as_struct_opt() else { return Err(mismatch(source, field)) };
     let names = record.column_names();
@@ -161,10 +162,16 @@ fn fit_scalar(
     Ok(Arc::new(made.map_err(broken)?))
 }
 
-fn fit_leaf(source: &ArrayRef, field: &Field) -> Result<ArrayRef, CellError> {
+fn fit_leaf(
+    source: &ArrayRef,
+    field: &Field,
+    absent: Option<&NullBuffer>,
+) -> Result<ArrayRef, CellError> {
     let item = Field { mode: Mode::Nullable, ..field.clone() };
     let wanted = item.to_arrow().data_type().clone();
-    if *source.data_type() == wanted {
+    let is_checked =
+        matches!(field.field_type, FieldType::Json | FieldType::Geography | FieldType::Interval);
+    if *source.data_type() == wanted && !is_checked {
         return Ok(Arc::clone(source));
     }
     let found = column_of(&ArrowField::new("", source.data_type().clone(), true), true)?;
@@ -188,7 +195,8 @@ fn fit_leaf(source: &ArrayRef, field: &Field) -> Result<ArrayRef, CellError> {
     if !fits {
         return Err(mismatch(source, field));
     }
-    strict_cast(source, &wanted, field)
+    let cast = strict_cast(source, &wanted, field)?;
+    if is_checked { checked_texts(&cast, field, absent) } else { Ok(cast) }
 }
 
 /// A cast in which no value becomes NULL.
@@ -207,6 +215,24 @@ fn strict_cast(source: &ArrayRef, to: &DataType, field: &Field) -> Result<ArrayR
         }
         _ => cast(to),
     }
+}
+
+/// Texts that must be of the column's type, in the form in which it holds them.
+fn checked_texts(
+    texts: &ArrayRef,
+    field: &Field,
+    absent: Option<&NullBuffer>,
+) -> Result<ArrayRef, CellError> {
+    let checked = texts.as_string::<i32>().iter().enumerate().map(|(row, text)| {
+        // Inside of a record that is absent there may be anything.
+        let text = text.filter(|_| absent.is_none_or(|absent| absent.is_valid(row)));
+        let Some(text) = text else { return Ok(None) };
+        match text_cell(&field.field_type, text) {
+            Some(Cell::Text(text)) => Ok(Some(text)),
+            _ => Err(wrong(field, text)),
+        }
+    });
+    Ok(Arc::new(checked.collect::<Result<StringArray, _>>()?))
 }
 
 fn mismatch(source: &ArrayRef, field: &Field) -> CellError {

@@ -9,6 +9,7 @@ use serde_json::{Map, Value};
 
 use super::cell::fit;
 use super::decimal::{big_numeric, numeric, parse_scaled};
+use super::geography::normalized;
 use super::text::{
     format_interval, parse_date, parse_datetime, parse_interval, parse_time, parse_timestamp,
 };
@@ -139,7 +140,7 @@ pub(crate) fn text_cell<'a>(of: &FieldType, text: &'a str) -> Option<Cell<'a>> {
             serde_json::from_str::<Value>(text).ok()?;
             Cell::Text(Cow::Borrowed(text))
         }
-        FieldType::Geography => Cell::Text(Cow::Borrowed(text)),
+        FieldType::Geography => Cell::Text(Cow::Owned(normalized(text)?)),
         FieldType::Range(element) => range(*element, text)?,
         FieldType::Record(_) => return None,
     })

@@ -1,26 +1,45 @@
-//! GEOGRAPHY between the texts that columns hold and GoogleSQL's values. The values have no public text
-//! form yet, so both ways are refused by name.
+//! GEOGRAPHY between what clients write (WKT or GeoJSON), the WKT that columns hold and GoogleSQL's values.
+//! Invariant: the WKT of a column is that of a value, so that it reads back as the same value.
 
 use windtunnel_sql::Geography;
 
 use super::CellError;
 
+/// A client's text as a column holds it; nothing when it is no geography.
+pub(super) fn normalized(text: &str) -> Option<String> {
+    Geography::parse(text).ok().map(|geography| geography.to_string())
+}
+
 /// A column's WKT as a value.
 ///
 /// # Errors
-/// Always, until values can be made from text.
-pub(super) fn geography_of_text(_wkt: &str) -> Result<Geography, CellError> {
-    Err(missing())
+/// The column holds something else.
+pub(super) fn geography_of_text(wkt: &str) -> Result<Geography, CellError> {
+    Geography::restore(wkt).map_err(|error| CellError::Invalid(error.message))
 }
 
-/// A value as WKT.
-///
-/// # Errors
-/// Always, until values can be written as text.
-pub(super) fn geography_to_text(_geography: &Geography) -> Result<String, CellError> {
-    Err(missing())
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-fn missing() -> CellError {
-    CellError::Invalid("GEOGRAPHY in SQL is not implemented by this emulator".to_owned())
+    #[test]
+    fn geographies_read_back() {
+        for (text, expected) in [
+            ("POINT(1 2)", Some("POINT(1 2)")),
+            (" point (1.5  -2)", Some("POINT(1.5 -2)")),
+            ("{\"type\":\"Point\",\"coordinates\":[1,2]}", Some("POINT(1 2)")),
+            ("POINT(1)", None),
+            ("{\"type\":\"Dot\"}", None),
+            ("somewhere", None),
+        ] {
+            assert_eq!(normalized(text).as_deref(), expected, "{text}");
+        }
+        // Either way around is the same area, and it stays so.
+        for ring in ["0 0, 2 0, 2 2, 0 0", "0 0, 2 2, 2 0, 0 0"] {
+            let stored = normalized(&format!("POLYGON(({ring}))")).unwrap();
+            let value = geography_of_text(&stored).unwrap();
+            assert_eq!(value.to_string(), stored);
+            assert_eq!(value, Geography::parse(&stored).unwrap());
+        }
+    }
 }

@@ -14,7 +14,7 @@ use windtunnel_sql::{BigNumeric, Numeric, Value};
 use super::cell::fit;
 use super::decimal::{from_i256, to_i256};
 use super::from_json::text_cell;
-use super::geography::{geography_of_text, geography_to_text};
+use super::geography::geography_of_text;
 use super::text::{format_interval, parse_interval};
 use super::{BatchBuilder, Cell, CellError};
 use crate::schema::{Field, FieldType, Mode, TableSchema};
@@ -22,8 +22,7 @@ use crate::schema::{Field, FieldType, Mode, TableSchema};
 /// The value of a column in a row.
 ///
 /// # Errors
-/// The column holds a geography that cannot be a value yet; everything else that a column of this crate
-/// holds is a value.
+/// The column holds what no value is, which this crate's own writers do not let in.
 pub fn value_at(array: &dyn Array, row: usize, field: &Field) -> Result<Value, CellError> {
     if field.mode != Mode::Repeated {
         return scalar_at(array, row, &field.field_type);
@@ -195,7 +194,7 @@ fn scalar_cell<'a>(field: &Field, of: &FieldType, value: &'a Value) -> Result<Ce
         }
         (FieldType::Json, Value::Json(json)) => Cell::Text(Cow::Owned(json.to_string())),
         (FieldType::Geography, Value::Geography(geography)) => {
-            Cell::Text(Cow::Owned(geography_to_text(geography)?))
+            Cell::Text(Cow::Owned(geography.to_string()))
         }
         (FieldType::Range(element), Value::Range(bounds)) => {
             let of = element.field_type();

@@ -26,6 +26,12 @@ impl Decorator {
         Some((name, Self { partition, at_millis: at }))
     }
 
+    /// Whether it names the list of partitions instead of one of them.
+    #[must_use]
+    pub fn is_summary(&self) -> bool {
+        self.partition.as_deref() == Some("__PARTITIONS_SUMMARY__")
+    }
+
     /// The partition that is named, of a table.
     ///
     /// # Errors

@@ -17,13 +17,13 @@ use windtunnel_protos::bigquery::read_session::table_read_options::OutputFormatS
 use windtunnel_protos::bigquery::read_session::{Schema as SessionSchema, TableReadOptions};
 
 use super::grpc::{Wire, timestamp};
+use super::request::caller_of;
 use crate::catalog::CatalogError;
 use crate::clock::now_micros;
 use crate::files::avro::{Naming, rows_as_avro, schema_json};
+use crate::jobs::{Caller, JobError, rows_where};
 use crate::limits::READ_ANSWER_ROWS;
-use crate::read_sessions::{
-    DataFormat, Packing, ReadError, Reading, Restriction, RestrictionError,
-};
+use crate::read_sessions::{DataFormat, Packing, ReadError, Reading};
 use crate::schema::{Field, FieldType, TableSchema};
 use crate::table::{TableKind, adapt, logical_bytes};
 use crate::write_streams::parse_path;
@@ -36,6 +36,7 @@ impl BigQueryRead for Wire {
         &self,
         request: Request<proto::CreateReadSessionRequest>,
     ) -> Result<Response<proto::ReadSession>, Status> {
+        let caller = caller_of(&request.metadata().clone().into_headers());
         let request = request.into_inner();
         let project = request.parent.strip_prefix("projects/").unwrap_or_default().to_owned();
         if project.is_empty() {
@@ -46,7 +47,10 @@ impl BigQueryRead for Wire {
         let format = format_of(&wanted)?;
         let streams_max = usize::try_from(request.max_stream_count).unwrap_or(0);
         let now = now_micros();
-        let (schema, rows) = self.rows(&wanted, now)?;
+        let (wire, for_rows) = (self.clone(), wanted.clone());
+        // A condition is run as a query, which may block.
+        let read = tokio::task::spawn_blocking(move || wire.rows(&for_rows, caller, now)).await;
+        let (schema, rows) = read.map_err(|_| Status::internal("reading failed"))??;
         let bytes: u64 = rows.iter().map(|batch| logical_bytes(&schema, batch)).sum();
         let count: usize = rows.iter().map(RecordBatch::num_rows).sum();
         let described = described(&schema, format)?;
@@ -123,54 +127,52 @@ impl BigQueryRead for Wire {
 }
 
 impl Wire {
-    /// The rows of a session, and their columns.
+    /// The rows of a session that its caller may see, and their columns.
     fn rows(
         &self,
         wanted: &proto::ReadSession,
+        caller: Caller,
         now: i64,
     ) -> Result<(TableSchema, Vec<RecordBatch>), Status> {
-        let (id, None) = parse_path(&wanted.table)
-            .ok_or_else(|| Status::invalid_argument(format!("Invalid table: {}", wanted.table)))?
-        else {
+        let Some((id, None)) = parse_path(&wanted.table) else {
             return Err(Status::invalid_argument(format!("Invalid table: {}", wanted.table)));
         };
         let options = wanted.read_options.clone().unwrap_or_default();
-        let snapshot = {
+        let at = wanted.table_modifiers.and_then(|modifiers| modifiers.snapshot_time);
+        let at = at.map(|at| {
+            at.seconds.saturating_mul(1_000_000).saturating_add(i64::from(at.nanos) / 1_000)
+        });
+        let (snapshot, has_policies) = {
             let state = self.shared.state();
             let table = state.catalog.table(&id).map_err(catalog_status)?;
             if matches!(table.kind, TableKind::View | TableKind::MaterializedView) {
                 let text = format!("Cannot read a table of type {}: {id}", table.kind.name());
                 return Err(Status::invalid_argument(text));
             }
-            let at = wanted.table_modifiers.and_then(|modifiers| modifiers.snapshot_time);
-            match at {
+            let snapshot = match at {
                 None => table.snapshot(),
-                Some(at) => {
-                    let micros = at
-                        .seconds
-                        .saturating_mul(1_000_000)
-                        .saturating_add(i64::from(at.nanos) / 1_000);
-                    let too_early = |first| crate::catalog::too_early(&id, micros.min(now), first);
-                    table.snapshot_at(micros).map_err(too_early).map_err(catalog_status)?
-                }
-            }
+                Some(at) => table
+                    .snapshot_at(at)
+                    .map_err(|first| crate::catalog::too_early(&id, at, first))
+                    .map_err(catalog_status)?,
+            };
+            (snapshot, !table.policies.is_empty())
         };
-        let whole = &snapshot.schema;
-        let restriction =
-            Restriction::parse(&options.row_restriction, whole).map_err(restriction_status)?;
         let schema = match &options.selected_fields[..] {
-            [] => TableSchema::clone(whole),
-            names => whole.select(names.iter().map(String::as_str)).map_err(|name| {
+            [] => TableSchema::clone(&snapshot.schema),
+            names => snapshot.schema.select(names.iter().map(String::as_str)).map_err(|name| {
                 Status::invalid_argument(format!("request failed: The field {name} does not exist"))
             })?,
         };
+        let rows = if has_policies || !options.row_restriction.trim().is_empty() {
+            rows_where(&self.shared, &id, &options.row_restriction, at, caller, now)
+                .map_err(restriction_status)?
+        } else {
+            snapshot.slice(0, usize::MAX)
+        };
         let arrow = schema.to_arrow();
-        let rows = snapshot.slice(0, usize::MAX).into_iter().map(|batch| {
-            let kept = restriction.filter(&adapt(&batch, &whole.to_arrow()), whole);
-            Ok(adapt(&kept.map_err(restriction_status)?, &arrow))
-        });
-        let rows: Vec<RecordBatch> = rows.collect::<Result<_, Status>>()?;
-        Ok((schema, rows.into_iter().filter(|batch| batch.num_rows() > 0).collect()))
+        let rows = rows.iter().map(|batch| adapt(batch, &arrow));
+        Ok((schema, rows.filter(|batch| batch.num_rows() > 0).collect()))
     }
 }
 
@@ -185,10 +187,13 @@ fn status_of(error: ReadError) -> Status {
     }
 }
 
-fn restriction_status(error: RestrictionError) -> Status {
-    match error {
-        RestrictionError::Invalid(_) => Status::invalid_argument(error.to_string()),
-        RestrictionError::Unimplemented(_) => Status::unimplemented(error.to_string()),
+fn restriction_status(error: JobError) -> Status {
+    let text = format!("request failed: row filter error: {error}");
+    match error.reason {
+        "notFound" => Status::not_found(text),
+        "accessDenied" => Status::permission_denied(text),
+        "notImplemented" => Status::unimplemented(text),
+        _ => Status::invalid_argument(text),
     }
 }
 

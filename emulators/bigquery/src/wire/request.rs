@@ -79,12 +79,7 @@ impl Call {
 
     /// Who calls: by header, for row access policies and `SESSION_USER()`.
     pub(crate) fn caller(&self) -> Caller {
-        let groups = self.header(GROUPS).unwrap_or_default();
-        let groups = groups.split(',').map(str::trim).filter(|group| !group.is_empty());
-        Caller {
-            principal: self.header(CALLER).unwrap_or("user:user@example.com").to_owned(),
-            groups: groups.map(str::to_owned).collect(),
-        }
+        caller_of(&self.headers)
     }
 
     /// Where a resource is: `http://host/bigquery/v2/` and its path.
@@ -103,6 +98,17 @@ impl Call {
         let matches = self.header(IF_MATCH.as_str()).is_none_or(same)
             && !self.header(IF_NONE_MATCH.as_str()).is_some_and(same);
         if matches { Ok(()) } else { Err(crate::catalog::CatalogError::Precondition.into()) }
+    }
+}
+
+/// Who calls, by the headers of a request.
+pub(super) fn caller_of(headers: &HeaderMap) -> Caller {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let groups = text(GROUPS).unwrap_or_default();
+    let groups = groups.split(',').map(str::trim).filter(|group| !group.is_empty());
+    Caller {
+        principal: text(CALLER).unwrap_or("user:user@example.com").to_owned(),
+        groups: groups.map(str::to_owned).collect(),
     }
 }
 

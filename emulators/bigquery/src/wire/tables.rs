@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
 use serde_json::{Map, Value, json};
 
 use super::error::RestError;
@@ -10,8 +11,9 @@ use super::resource::{kept, merge_patch};
 use crate::jobs::view_schema;
 use crate::limits::{PAGE_ROWS, PAGE_ROWS_MAX};
 use crate::rows::to_json::row_to_json;
-use crate::schema::TableSchema;
-use crate::table::{Table, TableId, TableKind, adapt};
+use crate::rows::{BatchBuilder, Cell};
+use crate::schema::{Field, FieldType, TableSchema};
+use crate::table::{Segment, Table, TableId, TableKind, adapt};
 
 /// What a client may say of a table, beside its schema.
 pub(crate) const SETTINGS: &[&str] = &[
@@ -147,8 +149,43 @@ pub(super) fn get(call: &Call, path: [&str; 3]) -> Result<Value, RestError> {
     let (id, decorator) = table_id(path[0], path[1], path[2])?;
     let state = call.shared.state();
     let table = state.catalog.table(&id)?;
-    decorator.key(table).map_err(RestError::invalid)?;
-    Ok(resource(call, table))
+    let mut out = resource(call, table);
+    if decorator.is_summary() {
+        out["schema"] = partition_summary(table)?.0.to_json();
+    } else {
+        decorator.key(table).map_err(RestError::invalid)?;
+    }
+    Ok(out)
+}
+
+/// The partitions of a table as rows: what `$__PARTITIONS_SUMMARY__` names.
+fn partition_summary(table: &Table) -> Result<(TableSchema, RecordBatch), RestError> {
+    let column = |name: &str, of: FieldType| Field::new(name, of);
+    let schema = TableSchema {
+        fields: vec![
+            column("project_id", FieldType::String),
+            column("dataset_id", FieldType::String),
+            column("table_id", FieldType::String),
+            column("partition_id", FieldType::String),
+            column("creation_time", FieldType::Int64),
+            column("last_modified_time", FieldType::Int64),
+        ],
+    };
+    let partitions = table.partitions();
+    let ids: Vec<String> = partitions.keys().map(|key| table.partitioning.id(*key)).collect();
+    let mut batch = BatchBuilder::new(&schema);
+    for id in &ids {
+        batch.push(&[
+            Cell::Text((&*table.id.project).into()),
+            Cell::Text((&*table.id.dataset).into()),
+            Cell::Text((&*table.id.table).into()),
+            Cell::Text(id.into()),
+            Cell::Int(table.created_at / 1_000),
+            Cell::Int(table.modified_at / 1_000),
+        ]);
+    }
+    let batch = batch.finish().map_err(|error| RestError::invalid(error.to_string()))?;
+    Ok((schema, batch))
 }
 
 /// PATCH changes what it names, PUT replaces all settings; a schema may grow.
@@ -206,8 +243,14 @@ pub(super) fn list_rows(call: &Call, path: [&str; 3]) -> Result<Value, RestError
     // Only slices are taken under the lock; turning them into JSON needs none.
     let (schema, segments, etag) = {
         let state = call.shared.state();
-        let etag = state.catalog.table(&id)?.etag();
-        let (schema, segments) = state.catalog.read(&id, &decorator, call.now)?;
+        let table = state.catalog.table(&id)?;
+        let etag = table.etag();
+        let (schema, segments) = if decorator.is_summary() {
+            let (schema, batch) = partition_summary(table)?;
+            (schema, vec![Segment { batch, partition_time: None }])
+        } else {
+            state.catalog.read(&id, &decorator, call.now)?
+        };
         (schema, segments, etag)
     };
     let selected = match call.query.get("selectedFields") {
@@ -242,7 +285,7 @@ pub(super) fn list_rows(call: &Call, path: [&str; 3]) -> Result<Value, RestError
 
 /// Up to `count` rows from a position on, as REST has them.
 pub(super) fn page_of_rows<'a>(
-    batches: impl IntoIterator<Item = &'a arrow::array::RecordBatch>,
+    batches: impl IntoIterator<Item = &'a RecordBatch>,
     schema: &TableSchema,
     from: usize,
     count: usize,

@@ -59,6 +59,9 @@ async fn partitions_are_read_written_and_deleted_by_decorator() {
     client.insert("t$20240116", &[json!({ "n": 3 })]).await;
     assert_eq!(client.rows("t$20240115").await, [json!(["1"]), json!(["2"])]);
     assert_eq!(client.rows("t$20240117").await, Vec::<Value>::new());
+    let partitions = client.rows("t$__PARTITIONS_SUMMARY__").await;
+    let ids: Vec<&Value> = partitions.iter().map(|row| &row[3]).collect();
+    assert_eq!(ids, ["20240115", "20240116"]);
     client.ok("DELETE", "datasets/d/tables/t$20240115", Value::Null).await;
     assert_eq!(client.rows("t").await, [json!(["3"])]);
     client.table("whole", json!([{ "name": "n", "type": "INTEGER" }])).await;
@@ -84,6 +87,22 @@ async fn rows_of_a_column_partition_must_be_of_it() {
     let (status, _, text) = client.refused("POST", path, rows).await;
     assert_eq!(status, 400);
     assert!(text.contains("different partitions"), "{text}");
+}
+
+#[tokio::test]
+async fn rows_with_an_id_that_is_known_come_once() {
+    let client = Client::new();
+    client.table("t", json!([{ "name": "n", "type": "INTEGER" }])).await;
+    let path = "datasets/d/tables/t/insertAll";
+    let row = |id: &str, n: Value| json!({ "insertId": id, "json": { "n": n } });
+    let refused = json!({ "rows": [row("a", json!(1)), row("b", json!("x"))] });
+    client.ok("POST", path, refused).await;
+    assert_eq!(client.rows("t").await, Vec::<Value>::new());
+    let rows = json!({ "rows": [row("a", json!(1)), row("b", json!(2)), row("a", json!(1))] });
+    for _ in 0..2 {
+        client.ok("POST", path, rows.clone()).await;
+        assert_eq!(client.rows("t").await, [json!(["1"]), json!(["2"])]);
+    }
 }
 
 #[tokio::test]

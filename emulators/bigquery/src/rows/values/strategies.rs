@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use proptest::prelude::*;
-use windtunnel_sql::{BigNumeric, Interval, Numeric, Value};
+use windtunnel_sql::{BigNumeric, Geography, Interval, Numeric, Value};
 
 use crate::schema::{Field, FieldType, Mode, RangeElement, TableSchema};
 
@@ -21,6 +21,7 @@ const LEAVES: &[FieldType] = &[
     FieldType::Datetime,
     FieldType::Interval,
     FieldType::Json,
+    FieldType::Geography,
     FieldType::Range(RangeElement::Date),
     FieldType::Range(RangeElement::Datetime),
     FieldType::Range(RangeElement::Timestamp),
@@ -74,7 +75,12 @@ fn present(of: &FieldType) -> BoxedStrategy<Value> {
         FieldType::Json => proptest::sample::select(&["null", "1", "[1,\"a\"]", "{\"b\":{}}"][..])
             .prop_map(|text| Value::json(serde_json::from_str(text).unwrap()))
             .boxed(),
-        FieldType::Geography => Just(Value::Null).boxed(),
+        FieldType::Geography => (-180_i32..180, -90_i32..=90)
+            .prop_map(|(x, y)| {
+                let point = Geography::restore(&format!("POINT({x} {y})")).unwrap();
+                Value::Geography(Arc::new(point))
+            })
+            .boxed(),
         FieldType::Range(element) => {
             let bound = nullable(&element.field_type());
             (bound.clone(), bound).prop_map(|(a, b)| Value::Range(Arc::new([a, b]))).boxed()
