@@ -82,7 +82,11 @@ async fn append(client: &Client, batches: &[RecordBatch]) -> Vec<proto::AppendRo
         .iter()
         .enumerate()
         .map(|(index, batch)| proto::AppendRowsRequest {
-            write_stream: if index == 0 { format!("{TABLE}/streams/_default") } else { String::new() },
+            write_stream: if index == 0 {
+                format!("{TABLE}/streams/_default")
+            } else {
+                String::new()
+            },
             rows: Some(arrow_rows(batch, index == 0)),
             ..Default::default()
         })
