@@ -101,6 +101,19 @@ const STORAGE: &[MethodRow] = &[
     ("MoveObject", "MoveObjectRequest", "Object", Unary),
 ];
 
+/// The policies of buckets alone: Google's newer clients ask for them here and not in `Storage`. The
+/// messages of the service's other methods are not published.
+const STORAGE_CONTROL: &[MethodRow] = &[
+    ("GetIamPolicy", "IAM::GetIamPolicyRequest", "IAM::Policy", Unary),
+    ("SetIamPolicy", "IAM::SetIamPolicyRequest", "IAM::Policy", Unary),
+    (
+        "TestIamPermissions",
+        "IAM::TestIamPermissionsRequest",
+        "IAM::TestIamPermissionsResponse",
+        Unary,
+    ),
+];
+
 const BIGQUERY_READ: &[MethodRow] = &[
     ("CreateReadSession", "CreateReadSessionRequest", "ReadSession", Unary),
     ("ReadRows", "ReadRowsRequest", "ReadRowsResponse", ServerStream),
@@ -141,6 +154,7 @@ fn main() {
         service("Subscriber", "google.pubsub.v1", pubsub, SUBSCRIBER),
         service("SchemaService", "google.pubsub.v1", pubsub, SCHEMA_SERVICE),
         service("Storage", "google.storage.v2", storage, STORAGE),
+        service("StorageControl", "google.storage.control.v2", storage, STORAGE_CONTROL),
         service("BigQueryRead", "google.cloud.bigquery.storage.v1", bigquery, BIGQUERY_READ),
         service("BigQueryWrite", "google.cloud.bigquery.storage.v1", bigquery, BIGQUERY_WRITE),
         service("PredictionService", "google.cloud.aiplatform.v1", vertex, PREDICTION),

@@ -13,6 +13,7 @@ use serde_json::Value;
 const LEVELS: &[(&str, u32)] = &[
     ("windtunnel-model", 0),
     ("windtunnel-protos", 0),
+    ("windtunnel-sql", 0),
     ("windtunnel-stages", 1),
     ("windtunnel-simulator", 1),
     ("windtunnel-tui", 1),

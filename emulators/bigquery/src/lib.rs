@@ -4,11 +4,17 @@
 
 pub mod catalog;
 mod clock;
+mod database;
+mod files;
+mod jobs;
 pub mod limits;
+mod objects;
+mod read_sessions;
 pub mod rows;
 pub mod schema;
 pub mod table;
 mod wire;
 pub mod write_streams;
 
-pub use wire::BigQueryEmulator;
+pub use objects::{ObjectError, ObjectStore};
+pub use wire::{BigQueryEmulator, SeedError};

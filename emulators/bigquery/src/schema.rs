@@ -1,17 +1,29 @@
-//! BigQuery's table schemas: read from and written to REST's JSON, and as Arrow types. Invariant: every
-//! Arrow field carries its BigQuery type in the metadata `bigquery.type`, so that nothing is guessed
-//! back from Arrow.
+//! BigQuery's table schemas and their Arrow types. Invariant: every Arrow field carries its BigQuery type
+//! in the metadata `bigquery.type`, so that nothing is guessed back from Arrow.
+//!
+//! NUMERIC and BIGNUMERIC are decimals of 128 and 256 bits, RANGE is a struct of `start` and `end`, and
+//! INTERVAL and GEOGRAPHY are texts (the canonical form, and WKT): no Arrow type holds an INTERVAL's whole
+//! range.
+
+mod json;
+mod select;
+mod sql;
+mod update;
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow::datatypes::{DataType, Field as ArrowField, Fields, Schema, SchemaRef, TimeUnit};
-use serde_json::{Value, json};
+use serde_json::{Map, Value};
 
-use crate::limits::NESTING_MAX;
+pub use update::{SchemaUpdate, Updates};
 
 /// The metadata key that names the BigQuery type of an Arrow field.
 pub const TYPE_KEY: &str = "bigquery.type";
+/// Digits of a NUMERIC, and how many of them stand after the point.
+pub const NUMERIC_DIGITS: (u8, i8) = (38, 9);
+/// Digits of a BIGNUMERIC, and how many of them stand after the point.
+pub const BIGNUMERIC_DIGITS: (u8, i8) = (76, 38);
 
 /// A field's type.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,16 +36,41 @@ pub enum FieldType {
     Int64,
     /// Double.
     Float64,
+    /// 38 digits, 9 of them after the point.
+    Numeric,
+    /// 76 digits, 38 of them after the point.
+    BigNumeric,
     /// Boolean.
     Bool,
     /// Microseconds since the epoch, UTC.
     Timestamp,
     /// Days since the epoch.
     Date,
+    /// Microseconds since midnight.
+    Time,
+    /// Microseconds since 1970-01-01 00:00:00 of the civil calendar.
+    Datetime,
+    /// Months, days and a time, kept as canonical text.
+    Interval,
     /// JSON, kept as text.
     Json,
+    /// A geography, kept as WKT.
+    Geography,
+    /// Start and end.
+    Range(RangeElement),
     /// A record with fields of its own.
     Record(Vec<Field>),
+}
+
+/// What a RANGE ranges over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RangeElement {
+    /// Days.
+    Date,
+    /// Civil times.
+    Datetime,
+    /// Instants.
+    Timestamp,
 }
 
 /// Whether a field may be null or repeat.
@@ -47,6 +84,17 @@ pub enum Mode {
     Repeated,
 }
 
+/// The parameters of a type: `STRING(10)`, `NUMERIC(10, 2)`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct TypeParameters {
+    /// Characters of a STRING or bytes of BYTES at most.
+    pub length_max: Option<u64>,
+    /// Digits of a decimal.
+    pub precision: Option<u32>,
+    /// Digits after the point of a decimal.
+    pub scale: Option<u32>,
+}
+
 /// A column, or a field of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
@@ -58,6 +106,12 @@ pub struct Field {
     pub mode: Mode,
     /// A person's words about it.
     pub description: Option<String>,
+    /// The type's parameters.
+    pub parameters: TypeParameters,
+    /// `defaultValueExpression`: SQL for rows that do not name the column.
+    pub default_value: Option<String>,
+    /// Collation, policy tags and the like, as they were given.
+    pub kept: Map<String, Value>,
 }
 
 /// A table's columns.
@@ -78,6 +132,24 @@ pub enum SchemaError {
     Unimplemented(String),
 }
 
+impl RangeElement {
+    /// The element as a column's type.
+    #[must_use]
+    pub fn field_type(self) -> FieldType {
+        match self {
+            Self::Date => FieldType::Date,
+            Self::Datetime => FieldType::Datetime,
+            Self::Timestamp => FieldType::Timestamp,
+        }
+    }
+
+    /// `start` and `end`, as a record has them.
+    #[must_use]
+    pub fn bounds(self) -> [Field; 2] {
+        ["start", "end"].map(|name| Field::new(name, self.field_type()))
+    }
+}
+
 impl FieldType {
     /// The name in REST's JSON (the legacy spelling, as the service answers).
     #[must_use]
@@ -87,31 +159,64 @@ impl FieldType {
             Self::Bytes => "BYTES",
             Self::Int64 => "INTEGER",
             Self::Float64 => "FLOAT",
+            Self::Numeric => "NUMERIC",
+            Self::BigNumeric => "BIGNUMERIC",
             Self::Bool => "BOOLEAN",
             Self::Timestamp => "TIMESTAMP",
             Self::Date => "DATE",
+            Self::Time => "TIME",
+            Self::Datetime => "DATETIME",
+            Self::Interval => "INTERVAL",
             Self::Json => "JSON",
+            Self::Geography => "GEOGRAPHY",
+            Self::Range(_) => "RANGE",
             Self::Record(_) => "RECORD",
         }
     }
 
     fn to_arrow(&self) -> DataType {
+        let of_fields =
+            |fields: &[Field]| DataType::Struct(fields.iter().map(Field::to_arrow).collect());
         match self {
-            Self::String | Self::Json => DataType::Utf8,
+            Self::String | Self::Json | Self::Interval | Self::Geography => DataType::Utf8,
             Self::Bytes => DataType::Binary,
             Self::Int64 => DataType::Int64,
             Self::Float64 => DataType::Float64,
+            Self::Numeric => DataType::Decimal128(NUMERIC_DIGITS.0, NUMERIC_DIGITS.1),
+            Self::BigNumeric => DataType::Decimal256(BIGNUMERIC_DIGITS.0, BIGNUMERIC_DIGITS.1),
             Self::Bool => DataType::Boolean,
             Self::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             Self::Date => DataType::Date32,
-            Self::Record(fields) => {
-                DataType::Struct(fields.iter().map(Field::to_arrow).collect::<Fields>())
-            }
+            Self::Time => DataType::Time64(TimeUnit::Microsecond),
+            Self::Datetime => DataType::Timestamp(TimeUnit::Microsecond, None),
+            Self::Range(element) => of_fields(&element.bounds()),
+            Self::Record(fields) => of_fields(fields),
         }
     }
 }
 
 impl Field {
+    /// A nullable field without parameters.
+    #[must_use]
+    pub fn new(name: &str, field_type: FieldType) -> Self {
+        Self {
+            name: name.to_owned(),
+            field_type,
+            mode: Mode::Nullable,
+            description: None,
+            parameters: TypeParameters::default(),
+            default_value: None,
+            kept: Map::new(),
+        }
+    }
+
+    /// The same field with another mode.
+    #[must_use]
+    pub fn with_mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
+        self
+    }
+
     /// The Arrow field; a repeated one is a list that is never null.
     #[must_use]
     pub fn to_arrow(&self) -> ArrowField {
@@ -127,78 +232,9 @@ impl Field {
         };
         field.with_metadata(metadata)
     }
-
-    fn from_json(value: &Value, depth: usize) -> Result<Self, SchemaError> {
-        if depth > NESTING_MAX {
-            let text = format!("Records are nested more than {NESTING_MAX} levels deep");
-            return Err(SchemaError::Invalid(text));
-        }
-        let text = |key: &str| value.get(key).and_then(Value::as_str);
-        let name = text("name").unwrap_or_default();
-        if !is_column_name(name) {
-            let text = format!(
-                "Invalid field name \"{name}\". Fields must contain the allowed characters, and be at \
-                 most 300 characters long."
-            );
-            return Err(SchemaError::Invalid(text));
-        }
-        let field_type = match text("type").unwrap_or_default().to_ascii_uppercase().as_str() {
-            "STRING" => FieldType::String,
-            "BYTES" => FieldType::Bytes,
-            "INTEGER" | "INT64" => FieldType::Int64,
-            "FLOAT" | "FLOAT64" => FieldType::Float64,
-            "BOOLEAN" | "BOOL" => FieldType::Bool,
-            "TIMESTAMP" => FieldType::Timestamp,
-            "DATE" => FieldType::Date,
-            "JSON" => FieldType::Json,
-            "RECORD" | "STRUCT" => FieldType::Record(fields_from_json(value, depth + 1)?),
-            "" => return Err(SchemaError::Invalid(format!("Field {name} is missing type."))),
-            other => return Err(SchemaError::Unimplemented(other.to_owned())),
-        };
-        let mode = match text("mode").unwrap_or("NULLABLE").to_ascii_uppercase().as_str() {
-            "NULLABLE" | "" => Mode::Nullable,
-            "REQUIRED" => Mode::Required,
-            "REPEATED" => Mode::Repeated,
-            other => {
-                return Err(SchemaError::Invalid(format!("Invalid mode {other} of field {name}")));
-            }
-        };
-        let description = text("description").map(str::to_owned);
-        Ok(Self { name: name.to_owned(), field_type, mode, description })
-    }
-
-    fn to_json(&self) -> Value {
-        let mode = match self.mode {
-            Mode::Nullable => "NULLABLE",
-            Mode::Required => "REQUIRED",
-            Mode::Repeated => "REPEATED",
-        };
-        let mut out = json!({ "name": self.name, "type": self.field_type.name(), "mode": mode });
-        if let FieldType::Record(fields) = &self.field_type {
-            out["fields"] = fields.iter().map(Self::to_json).collect();
-        }
-        if let Some(description) = &self.description {
-            out["description"] = json!(description);
-        }
-        out
-    }
 }
 
 impl TableSchema {
-    /// Reads `{"fields": […]}`.
-    ///
-    /// # Errors
-    /// [`SchemaError`] with the field's name.
-    pub fn from_json(value: &Value) -> Result<Self, SchemaError> {
-        Ok(Self { fields: fields_from_json(value, 1)? })
-    }
-
-    /// Writes `{"fields": […]}`.
-    #[must_use]
-    pub fn to_json(&self) -> Value {
-        json!({ "fields": self.fields.iter().map(Field::to_json).collect::<Vec<_>>() })
-    }
-
     /// The Arrow schema.
     #[must_use]
     pub fn to_arrow(&self) -> SchemaRef {
@@ -216,57 +252,4 @@ impl TableSchema {
 #[must_use]
 pub fn index_of(fields: &[Field], name: &str) -> Option<usize> {
     fields.iter().position(|field| field.name.eq_ignore_ascii_case(name))
-}
-
-fn fields_from_json(value: &Value, depth: usize) -> Result<Vec<Field>, SchemaError> {
-    let fields = match value.get("fields") {
-        None | Some(Value::Null) => return Ok(Vec::new()),
-        Some(Value::Array(fields)) => fields,
-        Some(_) => return Err(SchemaError::Invalid("fields must be an array".to_owned())),
-    };
-    let mut out: Vec<Field> = Vec::with_capacity(fields.len());
-    for field in fields {
-        let field = Field::from_json(field, depth)?;
-        if index_of(&out, &field.name).is_some() {
-            return Err(SchemaError::Invalid(format!("Duplicate field name: {}", field.name)));
-        }
-        out.push(field);
-    }
-    Ok(out)
-}
-
-fn is_column_name(name: &str) -> bool {
-    (1..=300).contains(&name.chars().count())
-        && !name.starts_with(|letter: char| letter.is_ascii_digit())
-        && name.chars().all(|letter| letter.is_alphanumeric() || matches!(letter, '_' | '-' | ' '))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_schema_is_read_and_written() {
-        let schema = json!({ "fields": [
-            { "name": "id", "type": "STRING", "mode": "REQUIRED" },
-            { "name": "tags", "type": "INTEGER", "mode": "REPEATED" },
-            { "name": "p", "type": "RECORD", "mode": "NULLABLE", "fields": [
-                { "name": "v", "type": "FLOAT", "mode": "NULLABLE" } ] },
-        ] });
-        assert_eq!(TableSchema::from_json(&schema).unwrap().to_json(), schema);
-    }
-
-    #[test]
-    fn wrong_schemas_are_refused() {
-        let field = |name: &str, field_type: &str| json!({ "name": name, "type": field_type });
-        for fields in [
-            vec![field("a", "")],
-            vec![field("", "STRING")],
-            vec![field("a", "STRING"), field("A", "STRING")],
-            vec![field("a", "HYPERCUBE")],
-        ] {
-            let schema = json!({ "fields": fields });
-            assert!(TableSchema::from_json(&schema).is_err(), "{schema}");
-        }
-    }
 }

@@ -2,10 +2,22 @@
 //! lock over catalog and streams that is held for single steps, never across an await.
 
 mod append;
+mod datasets;
+mod discovery;
+mod error;
 mod grpc;
 mod insert;
+mod jobs;
+mod multipart;
+mod proto_schema;
+mod queries;
+mod read;
 mod request;
+mod resource;
 mod rest;
+mod routines;
+mod tables;
+mod upload;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -14,9 +26,14 @@ use serde_json::Value;
 use windtunnel_protos::bigquery::big_query_read_server::BigQueryReadServer;
 use windtunnel_protos::bigquery::big_query_write_server::BigQueryWriteServer;
 
+pub(crate) use error::RestError;
+
 use crate::catalog::Catalog;
 use crate::clock::now_micros;
+use crate::jobs::{Finished, JobError, JobKey, Jobs, QueryCache, Sessions};
 use crate::limits::APPEND_BYTES_MAX;
+use crate::objects::ObjectStore;
+use crate::read_sessions::ReadSessions;
 use crate::table::TableId;
 use crate::write_streams::WriteStreams;
 
@@ -29,6 +46,10 @@ pub struct BigQueryEmulator {
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     state: Mutex<State>,
+    /// Wakes whoever waits for a job's end.
+    pub(crate) jobs_changed: tokio::sync::Notify,
+    /// Where `gs://` leads, if anywhere.
+    pub(crate) objects: Option<Arc<dyn ObjectStore>>,
 }
 
 /// Everything behind the lock.
@@ -38,6 +59,11 @@ pub(crate) struct State {
     pub(crate) streams: WriteStreams,
     /// `insertId`s by table, with the time until which they are remembered.
     pub(crate) insert_ids: HashMap<TableId, insert::InsertIds>,
+    pub(crate) jobs: Jobs,
+    pub(crate) cache: QueryCache,
+    pub(crate) sessions: Sessions,
+    uploads: upload::Uploads,
+    read_sessions: ReadSessions,
 }
 
 /// A request to seed the emulator that cannot be met; the text is the service's own.
@@ -50,6 +76,13 @@ impl BigQueryEmulator {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// An emulator with no datasets whose load and extract jobs read and write a store's objects.
+    #[must_use]
+    pub fn with_objects(objects: Arc<dyn ObjectStore>) -> Self {
+        let shared = Shared { objects: Some(objects), ..Shared::default() };
+        Self { shared: Arc::new(shared) }
     }
 
     /// The routes of REST and gRPC, for one plain-HTTP port.
@@ -87,12 +120,15 @@ impl BigQueryEmulator {
         table: &str,
         resource: &Value,
     ) -> Result<(), SeedError> {
-        let id = TableId {
-            project: project.to_owned(),
-            dataset: dataset.to_owned(),
-            table: table.to_owned(),
-        };
-        rest::create_table(&self.shared, id, resource)
+        let call = request::Call::new(
+            Arc::clone(&self.shared),
+            axum::http::Method::POST,
+            &axum::http::Uri::from_static("/"),
+            axum::http::HeaderMap::new(),
+            axum::body::Bytes::new(),
+            now_micros(),
+        );
+        tables::create(&call, TableId::new(project, dataset, table), resource)
             .map(|_| ())
             .map_err(|error| SeedError(error.to_string()))
     }
@@ -101,5 +137,11 @@ impl BigQueryEmulator {
 impl Shared {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Ends a job, and wakes whoever waits for it.
+    pub(crate) fn finish(&self, key: &JobKey, outcome: Result<Finished, JobError>) {
+        self.state().jobs.finish(key, outcome, now_micros());
+        self.jobs_changed.notify_waiters();
     }
 }

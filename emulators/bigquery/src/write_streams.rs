@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use arrow::array::RecordBatch;
 
 use crate::catalog::{Catalog, CatalogError};
-use crate::table::TableId;
+use crate::table::{TableId, TableKind};
 
 /// When a stream's rows become visible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,6 +53,14 @@ pub enum StreamError {
         /// The request's offset.
         received: u64,
     },
+    /// A flush beyond the end of the stream.
+    #[error("Offset {offset} is beyond the end of the stream Entity: {name}")]
+    BeyondEnd {
+        /// The stream.
+        name: String,
+        /// The request's offset.
+        offset: u64,
+    },
     /// The stream takes no more rows.
     #[error("Stream has been finalized and cannot be appended. Entity: {0}")]
     Finalized(String),
@@ -63,7 +71,10 @@ pub enum StreamError {
 
 impl From<CatalogError> for StreamError {
     fn from(error: CatalogError) -> Self {
-        Self::NotFound(error.to_string())
+        match error {
+            CatalogError::Invalid(text) => Self::Invalid(text),
+            error => Self::NotFound(error.to_string()),
+        }
     }
 }
 
@@ -144,7 +155,12 @@ impl WriteStreams {
         if kind == StreamKind::Default {
             return Err(StreamError::Invalid("Invalid stream type: TYPE_UNSPECIFIED".to_owned()));
         }
-        let incarnation = catalog.table(table)?.incarnation;
+        let found = catalog.table(table)?;
+        if found.kind != TableKind::Table {
+            let text = format!("Cannot write to a table of type {}.", found.kind.name());
+            return Err(StreamError::Invalid(text));
+        }
+        let incarnation = found.incarnation;
         self.next += 1;
         let name = format!("{}/streams/s{:08x}", table_path(table), self.next);
         let stream = WriteStream {
@@ -152,7 +168,8 @@ impl WriteStreams {
             table: table.clone(),
             kind,
             created_at: now,
-            committed_at: None,
+            // Rows of such a stream are committed as they come.
+            committed_at: (kind == StreamKind::Committed).then_some(now),
             incarnation,
             finalized: false,
             rows: 0,
@@ -241,11 +258,7 @@ impl WriteStreams {
             return Err(StreamError::Invalid(text));
         }
         if offset >= stream.rows {
-            return Err(StreamError::OutOfRange {
-                name: name.to_owned(),
-                expected: stream.rows,
-                received: offset,
-            });
+            return Err(StreamError::BeyondEnd { name: name.to_owned(), offset });
         }
         catalog.table(&stream.table)?;
         let mut wanted =

@@ -13,11 +13,17 @@ pub mod pubsub {
     include!(concat!(env!("OUT_DIR"), "/google.pubsub.v1.SchemaService.rs"));
 }
 
-/// `google.storage.v2`, with the IAM messages that it uses.
+/// `google.storage.v2`, with the messages of IAM, `google.rpc` and `google.type` that it uses.
 pub mod storage {
     pub use googleapis_tonic_google_storage_v2::google::iam::v1 as iam;
     pub use googleapis_tonic_google_storage_v2::google::storage::v2::*;
+    pub use googleapis_tonic_google_storage_v2::google::{rpc, r#type};
     include!(concat!(env!("OUT_DIR"), "/google.storage.v2.Storage.rs"));
+}
+
+/// `google.storage.control.v2`: the policies of buckets alone.
+pub mod storage_control {
+    include!(concat!(env!("OUT_DIR"), "/google.storage.control.v2.StorageControl.rs"));
 }
 
 /// `google.cloud.bigquery.storage.v1`, with `google.rpc.Status`.

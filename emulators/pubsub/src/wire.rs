@@ -108,6 +108,21 @@ impl PubsubEmulator {
         Shared::create_subscription(&self.shared, subscription).map(|_| ())
     }
 
+    /// Publishes a message.
+    ///
+    /// # Errors
+    /// As the service: [`BrokerError`].
+    pub fn publish(
+        &self,
+        topic: &str,
+        data: Vec<u8>,
+        attributes: impl IntoIterator<Item = (String, String)>,
+    ) -> Result<(), BrokerError> {
+        let attributes = attributes.into_iter().collect();
+        let message = PubsubMessage { data: data.into(), attributes, ..PubsubMessage::default() };
+        self.shared.publish(topic, vec![message]).map(|_| ())
+    }
+
     /// What a subscription holds now; none when it does not exist.
     #[must_use]
     pub fn subscription_stats(&self, name: &str) -> Option<SubscriptionStats> {

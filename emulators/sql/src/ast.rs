@@ -20,9 +20,9 @@ pub(crate) use query::{
 pub(crate) use statement::{
     AlterAction, AlterColumnAction, AlterTarget, ColumnDefinition, ConditionalBlock,
     CreateFunction, CreateProcedure, CreateRowAccessPolicy, CreateSchema, CreateTable, CreateView,
-    DropKind, ExportData, FunctionBody, FunctionParameter, IfExists, Insert, InsertSource,
-    LoadData, Merge, MergeAction, MergeMatch, MergeWhen, OptionItem, ParameterMode, PartitionBy,
-    Script, Statement, StatementKind, TableConstraint, Update, UpdateItem,
+    DefaultValue, DropKind, ExportData, FunctionBody, FunctionParameter, IfExists, Insert,
+    InsertSource, LoadData, Merge, MergeAction, MergeMatch, MergeWhen, OptionItem, ParameterMode,
+    PartitionBy, Script, Statement, StatementKind, TableConstraint, Update, UpdateItem,
 };
 
 use crate::error::Offset;

@@ -9,6 +9,8 @@ pub type Offset = u32;
 pub enum Reason {
     /// The text is wrong, or its evaluation failed (400 `invalidQuery`).
     InvalidQuery,
+    /// An option of a statement is missing or wrong as a whole (400 `invalidQuery`, without a location).
+    InvalidOption,
     /// Something beside the text is wrong (400 `invalid`).
     Invalid,
     /// A table, dataset or routine does not exist (404 `notFound`).

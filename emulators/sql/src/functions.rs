@@ -2,8 +2,45 @@
 //! compute. Operators are functions whose names begin with `$`. A name may stand in several lists: its
 //! overloads add up, in the order of the lists.
 
+mod aggregate;
+mod analytic;
+mod arguments;
+mod arithmetic;
+mod array;
+mod bits;
+mod calendar_arguments;
+mod calendar_arithmetic;
+mod calendar_extract;
+mod calendar_format;
+mod calendar_operator;
+mod date;
+mod datetime;
+mod encoding;
+mod format;
+mod geography;
+mod hash;
+mod interval;
+mod json_access;
+mod json_build;
+mod json_convert;
+mod math;
+mod net;
+mod pattern;
+mod position;
+mod range;
+mod search;
+mod string;
+mod time;
+mod timestamp;
+mod unicode;
+mod utility;
+
 use std::collections::HashMap;
 use std::sync::LazyLock;
+
+pub(crate) use analytic::{WindowOrder, WindowRules, window_rules};
+pub(crate) use encoding::to_base64;
+pub(crate) use pattern::{like, like_bytes};
 
 use crate::error::Result;
 use crate::session::Session;
@@ -94,10 +131,87 @@ pub(crate) struct Partition<'a> {
 
 static SCALAR: LazyLock<HashMap<&'static str, Vec<&'static ScalarFunction>>> =
     LazyLock::new(|| {
-        let lists: &[&'static [ScalarFunction]] = &[];
-        let mut by_name: HashMap<&'static str, Vec<&'static ScalarFunction>> = HashMap::new();
-        for function in lists.iter().flat_map(|list| list.iter()) {
-            by_name.entry(function.name).or_default().push(function);
-        }
-        by_name
+        let lists: &[&'static [ScalarFunction]] = &[
+            aggregate::SCALAR,
+            arithmetic::FUNCTIONS,
+            array::FUNCTIONS,
+            bits::FUNCTIONS,
+            calendar_arithmetic::FUNCTIONS,
+            calendar_extract::FUNCTIONS,
+            calendar_format::FUNCTIONS,
+            calendar_operator::FUNCTIONS,
+            date::FUNCTIONS,
+            datetime::FUNCTIONS,
+            encoding::FUNCTIONS,
+            format::FUNCTIONS,
+            geography::FUNCTIONS,
+            hash::FUNCTIONS,
+            interval::FUNCTIONS,
+            json_access::FUNCTIONS,
+            json_build::FUNCTIONS,
+            json_convert::FUNCTIONS,
+            math::FUNCTIONS,
+            net::FUNCTIONS,
+            pattern::FUNCTIONS,
+            position::FUNCTIONS,
+            range::FUNCTIONS,
+            search::FUNCTIONS,
+            string::FUNCTIONS,
+            time::FUNCTIONS,
+            timestamp::FUNCTIONS,
+            unicode::FUNCTIONS,
+            utility::FUNCTIONS,
+        ];
+        by_name(lists, |function| function.name)
     });
+
+static AGGREGATE: LazyLock<HashMap<&'static str, Vec<&'static AggregateFunction>>> =
+    LazyLock::new(|| {
+        let lists = [aggregate::LISTS, &[geography::AGGREGATES]].concat();
+        by_name(&lists, |function| function.name)
+    });
+
+static ANALYTIC: LazyLock<HashMap<&'static str, Vec<&'static AnalyticFunction>>> =
+    LazyLock::new(|| by_name(analytic::LISTS, |function| function.name));
+
+/// The scalar functions of a name in upper case; none when there is no such name.
+pub(crate) fn scalar(name: &str) -> &'static [&'static ScalarFunction] {
+    SCALAR.get(name).map_or(&[], Vec::as_slice)
+}
+
+/// The aggregate functions of a name in upper case.
+pub(crate) fn aggregate(name: &str) -> &'static [&'static AggregateFunction] {
+    AGGREGATE.get(name).map_or(&[], Vec::as_slice)
+}
+
+/// The functions of a name in upper case that need `OVER`.
+pub(crate) fn analytic(name: &str) -> &'static [&'static AnalyticFunction] {
+    ANALYTIC.get(name).map_or(&[], Vec::as_slice)
+}
+
+/// Whether a name is that of an aggregate function.
+pub(crate) fn is_aggregate(name: &str) -> bool {
+    AGGREGATE.contains_key(name)
+}
+
+/// Whether a name is that of a function that needs `OVER` and is no aggregate.
+pub(crate) fn is_analytic_only(name: &str) -> bool {
+    ANALYTIC.contains_key(name) && !AGGREGATE.contains_key(name)
+}
+
+/// Every name that a query may call.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    let names = SCALAR.keys().chain(AGGREGATE.keys()).chain(ANALYTIC.keys());
+    names.copied().filter(|name| !name.starts_with('$'))
+}
+
+fn by_name<F>(
+    lists: &[&'static [F]],
+    name: fn(&'static F) -> &'static str,
+) -> HashMap<&'static str, Vec<&'static F>> {
+    let mut by_name: HashMap<&'static str, Vec<&'static F>> = HashMap::new();
+    for function in lists.iter().flat_map(|list| list.iter()) {
+        by_name.entry(name(function)).or_default().push(function);
+    }
+    by_name
+}

@@ -2,18 +2,42 @@
 //! has an id, functions, and an evaluator over rows. Knows no server, no clock and no storage: tables come
 //! in through a trait, time and entropy through the session.
 
-#![allow(dead_code, unused_imports)]
-
+mod analyzer;
 mod ast;
+mod calendar;
+mod cast;
+mod catalog;
 mod error;
+mod evaluate;
 mod functions;
 mod geography;
+mod json;
+mod lexer;
+mod limits;
+mod optimize;
+mod parser;
+mod resolved;
+mod routine;
+mod script;
 mod session;
 mod sql_type;
 mod value;
+mod window;
 
-pub use error::{Reason, Result, SqlError, line_and_column};
+pub use analyzer::TypedValue;
+pub use catalog::{
+    AlterSpec, Catalog, ColumnSpec, ConstraintSpec, ControlFlow, Database, DropTarget, Exists,
+    ExportSpec, LoadSpec, Made, Partitioning, Routine, RoutineKind, RoutineParameter,
+    RowAccessPolicySpec, RowChange, RowSink, TableColumn, TableDescription, TableKind, TableName,
+    TableSource, TableSpec, ViewSpec,
+};
+pub use error::{Offset, Reason, Result, SqlError, line_and_column};
 pub use geography::Geography;
+pub use resolved::Bound;
+pub use script::{
+    DdlTarget, Description, DmlCounts, Parameters, ResultColumn, ResultSet, ScriptOutcome,
+    ScriptState, StatementResult, describe, execute,
+};
 pub use session::Session;
 pub use sql_type::{StructField, Type};
 pub use value::{BigNumeric, GroupKey, Interval, Numeric, Value, compare, equals};

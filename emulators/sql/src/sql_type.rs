@@ -108,6 +108,17 @@ impl Type {
         }
     }
 
+    /// Whether values can be compared with `=`: what can be grouped, arrays apart.
+    #[must_use]
+    pub fn is_comparable(&self) -> bool {
+        match self {
+            Self::Json | Self::Geography => false,
+            Self::Array(element) => element.is_comparable(),
+            Self::Struct(fields) => fields.iter().all(|field| field.field_type.is_comparable()),
+            _ => true,
+        }
+    }
+
     /// Whether values have an order for `<` and `ORDER BY`.
     #[must_use]
     pub fn is_orderable(&self) -> bool {

@@ -3,15 +3,22 @@
 
 mod bignumeric;
 mod compare;
+pub(crate) mod decimal;
 mod interval;
 mod numeric;
+pub(crate) mod text;
 
 use std::sync::Arc;
 
 pub use bignumeric::BigNumeric;
+pub(crate) use compare::hash_group;
 pub use compare::{GroupKey, compare, equals};
 pub use interval::Interval;
 pub use numeric::Numeric;
+pub(crate) use text::{
+    bytes_literal, display, escape_bytes, float_text, float_with_point, general, literal,
+    string_literal,
+};
 
 use crate::geography::Geography;
 

@@ -1,490 +1,358 @@
-//! The state of Cloud Storage: buckets, objects with generations, preconditions, lists and resumable
-//! uploads. Pure: `&mut self`, no clock, no sockets. Invariant: an object's generation grows with every
-//! write of its name, and its checksums are those of its bytes.
+//! The state of Cloud Storage: buckets, objects with their generations, preconditions, lists, uploads,
+//! policies and notifications. Pure: `&mut self`, times as arguments in microseconds since the epoch, no
+//! clock, no sockets. Invariant: an object's generation grows with every write of its name, and its
+//! checksums are those of its bytes.
 
+mod access;
+mod bucket;
+mod copy;
+mod error;
+mod glob;
+mod journal;
+mod lifecycle;
+mod list;
+mod notification;
+mod object;
+mod objects;
+mod parts;
+mod precondition;
 mod upload;
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound;
+use std::collections::BTreeMap;
 
-use bytes::Bytes;
+pub use access::{Binding, Condition, Policy};
+pub use bucket::{
+    Bucket, BucketSettings, Cors, Logging, RetentionPolicy, SoftDeletePolicy, Website,
+};
+pub use copy::{Destination, RewriteProgress, Source};
+pub use error::BrokerError;
+pub use glob::Glob;
+pub use lifecycle::{Date, LifecycleAction, LifecycleCondition, LifecycleRule};
+pub use list::{ListQuery, ListScope, Listing};
+pub use notification::{EventType, Notification, NotificationConfig};
+pub(crate) use object::push_varint;
+pub use object::{Attributes, Checksums, Content, Object, ObjectSpec, Retention, SoftDeletion};
+pub use objects::{Selector, Target};
+pub use parts::{Part, PartsId, PartsUpload};
+pub use precondition::Preconditions;
+pub use upload::{ChunkOutcome, UploadId};
 
-pub use upload::{ChunkOutcome, Upload, UploadId};
+use copy::Rewrite;
+use journal::Journal;
+use notification::NotificationConfigs;
+use upload::Upload;
 
-use crate::limits::{LIST_PAGE_MAX, OBJECT_NAME_BYTES_MAX};
-
-/// Why the broker refuses a call.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum BrokerError {
-    /// The bucket does not exist.
-    #[error("The specified bucket does not exist.")]
-    BucketNotFound,
-    /// The object does not exist.
-    #[error("No such object: {0}")]
-    ObjectNotFound(String),
-    /// The upload does not exist, or is over.
-    #[error("No such upload session")]
-    UploadNotFound,
-    /// The bucket exists already.
-    #[error("Your previous request to create the named bucket succeeded and you already own it.")]
-    BucketExists,
-    /// The bucket still holds objects.
-    #[error("The bucket you tried to delete is not empty.")]
-    BucketNotEmpty,
-    /// A condition of the request does not hold.
-    #[error("At least one of the pre-conditions you specified did not hold.")]
-    Precondition,
-    /// The request breaks a rule.
-    #[error("{0}")]
-    Invalid(String),
-    /// The request asks for something that this emulator does not have.
-    #[error("{0} is not implemented by this emulator")]
-    Unimplemented(String),
-}
-
-/// The four conditions on an object's generations; generation 0 means that no object is there.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Preconditions {
-    /// `ifGenerationMatch`.
-    pub generation_match: Option<i64>,
-    /// `ifGenerationNotMatch`.
-    pub generation_not_match: Option<i64>,
-    /// `ifMetagenerationMatch`.
-    pub metageneration_match: Option<i64>,
-    /// `ifMetagenerationNotMatch`.
-    pub metageneration_not_match: Option<i64>,
-}
-
-impl Preconditions {
-    fn check(self, object: Option<&Object>) -> Result<(), BrokerError> {
-        let generation = object.map_or(0, |object| object.generation);
-        let metageneration = object.map(|object| object.metageneration);
-        let holds = self.generation_match.is_none_or(|wanted| wanted == generation)
-            && self.generation_not_match.is_none_or(|unwanted| unwanted != generation)
-            && self.metageneration_match.is_none_or(|wanted| metageneration == Some(wanted))
-            && self
-                .metageneration_not_match
-                .is_none_or(|unwanted| metageneration != Some(unwanted));
-        if holds { Ok(()) } else { Err(BrokerError::Precondition) }
-    }
-}
-
-/// What a client says of an object that it writes.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ObjectSpec {
-    /// The object's name.
-    pub name: String,
-    /// Its media type.
-    pub content_type: Option<String>,
-    /// Its encoding, as `gzip`.
-    pub content_encoding: Option<String>,
-    /// The client's own metadata.
-    pub metadata: BTreeMap<String, String>,
-    /// The CRC-32C that the client computed.
-    pub crc32c: Option<u32>,
-    /// The MD5 that the client computed.
-    pub md5: Option<Vec<u8>>,
-}
-
-/// A stored object.
-#[derive(Debug, Clone)]
-pub struct Object {
-    /// What the client said of it.
-    pub spec: ObjectSpec,
-    /// Its content.
-    pub content: Bytes,
-    /// Grows with every write of the name.
-    pub generation: i64,
-    /// Grows with every change of the metadata.
-    pub metageneration: i64,
-    /// CRC-32C of the content.
-    pub crc32c: u32,
-    /// MD5 of the content.
-    pub md5: [u8; 16],
-    /// When it was written, in microseconds since the epoch.
-    pub created_at: i64,
-}
-
-/// A bucket without its objects.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Bucket {
-    /// Its name.
-    pub name: String,
-    /// Its project, as the creator named it.
-    pub project: String,
-    /// Its location.
-    pub location: String,
-    /// When it was made, in microseconds since the epoch.
-    pub created_at: i64,
+/// All buckets, uploads and rewrites.
+#[derive(Debug, Default)]
+pub struct Broker {
+    buckets: BTreeMap<String, BucketState>,
+    uploads: BTreeMap<UploadId, Upload>,
+    last_upload: u64,
+    parts_uploads: BTreeMap<u64, PartsUpload>,
+    last_parts_upload: u64,
+    rewrites: BTreeMap<u64, Rewrite>,
+    last_rewrite: u64,
+    journal: Journal,
+    lifecycle_due_at: i64,
 }
 
 #[derive(Debug)]
 struct BucketState {
     bucket: Bucket,
-    objects: BTreeMap<String, Object>,
+    live: BTreeMap<String, Object>,
+    noncurrent: BTreeMap<String, BTreeMap<i64, Object>>,
+    soft_deleted: BTreeMap<String, BTreeMap<i64, Object>>,
+    policy: Policy,
+    policy_number: i64,
+    notifications: NotificationConfigs,
 }
 
-/// What a list asks for.
-#[derive(Debug, Clone, Default)]
-pub struct ListQuery {
-    /// Only names that begin so.
-    pub prefix: String,
-    /// Names are cut after this text beyond the prefix, and the cut names are listed as prefixes.
-    pub delimiter: String,
-    /// Where the page before ended.
-    pub page_token: String,
-    /// Objects and prefixes of a page at most; 0 is the maximum.
-    pub page_size: usize,
-    /// Only names from here on.
-    pub start_offset: String,
-    /// Only names before this one.
-    pub end_offset: String,
-}
-
-/// A page of a list.
-#[derive(Debug, Default)]
-pub struct Listing<'a> {
-    /// Objects in the order of their names.
-    pub objects: Vec<&'a Object>,
-    /// Cut names, in order.
-    pub prefixes: Vec<String>,
-    /// Where the next page begins; empty at the end.
-    pub next_page_token: String,
-}
-
-/// All buckets and uploads.
-#[derive(Debug, Default)]
-pub struct Broker {
-    buckets: BTreeMap<String, BucketState>,
-    uploads: BTreeMap<UploadId, Upload>,
-    next_upload: u64,
-    last_generation: i64,
+/// An object in its bucket.
+#[derive(Debug, Clone, Copy)]
+pub struct ObjectView<'a> {
+    /// The bucket.
+    pub bucket: &'a Bucket,
+    /// The object.
+    pub object: &'a Object,
 }
 
 impl Broker {
     /// Creates a bucket.
     ///
     /// # Errors
-    /// Invalid name, or it exists.
+    /// Invalid name or settings, or it exists.
     pub fn create_bucket(&mut self, bucket: Bucket) -> Result<&Bucket, BrokerError> {
-        validate_bucket_name(&bucket.name)?;
+        bucket::validate_name(&bucket.name)?;
+        bucket::validate_settings(&bucket.settings)?;
         let name = bucket.name.clone();
         if self.buckets.contains_key(&name) {
             return Err(BrokerError::BucketExists);
         }
-        let state = BucketState { bucket, objects: BTreeMap::new() };
+        let state = BucketState {
+            policy: Policy::of_new_bucket(&bucket.project),
+            policy_number: 1,
+            bucket,
+            live: BTreeMap::new(),
+            noncurrent: BTreeMap::new(),
+            soft_deleted: BTreeMap::new(),
+            notifications: NotificationConfigs::default(),
+        };
         Ok(&self.buckets.entry(name).or_insert(state).bucket)
     }
 
     /// A bucket.
     ///
     /// # Errors
-    /// Not found.
-    pub fn bucket(&self, name: &str) -> Result<&Bucket, BrokerError> {
-        Ok(&self.state(name)?.bucket)
+    /// Not found, or a condition on its metageneration that does not hold.
+    pub fn bucket(&self, name: &str, conditions: Preconditions) -> Result<&Bucket, BrokerError> {
+        let bucket = &self.state(name)?.bucket;
+        conditions.for_metageneration(Some(bucket.metageneration))?;
+        Ok(bucket)
     }
 
-    /// The buckets of a project, in the order of their names; `-` and `_` name every project.
-    pub fn buckets<'a>(&'a self, project: &'a str) -> impl Iterator<Item = &'a Bucket> {
+    /// The buckets of a project in the order of their names, from a name on; `-` and `_` name every
+    /// project.
+    pub fn buckets<'a>(
+        &'a self,
+        project: &'a str,
+        prefix: &'a str,
+        after: &'a str,
+    ) -> impl Iterator<Item = &'a Bucket> {
         self.buckets
-            .values()
-            .map(|state| &state.bucket)
+            .range(prefix.max(after).to_owned()..)
+            .map(|(_, state)| &state.bucket)
+            .take_while(move |bucket| bucket.name.starts_with(prefix))
+            .filter(move |bucket| after.is_empty() || bucket.name != after)
             .filter(move |bucket| matches!(project, "-" | "_") || bucket.project == project)
     }
 
-    /// Deletes an empty bucket.
+    /// Changes a bucket's settings. `change` is given what holds now and answers what shall hold.
     ///
     /// # Errors
-    /// Not found, or not empty.
-    pub fn delete_bucket(&mut self, name: &str) -> Result<(), BrokerError> {
-        if !self.state(name)?.objects.is_empty() {
+    /// As [`Broker::bucket`]; what `change` answers; a change that is not allowed.
+    pub fn update_bucket(
+        &mut self,
+        name: &str,
+        conditions: Preconditions,
+        change: impl FnOnce(&BucketSettings) -> Result<BucketSettings, BrokerError>,
+        now: i64,
+    ) -> Result<&Bucket, BrokerError> {
+        let bucket = self.bucket_for_write(name, conditions)?;
+        let new = change(&bucket.settings)?;
+        bucket.change(new, now)?;
+        Ok(bucket)
+    }
+
+    /// Locks a bucket's retention policy: from then on it only grows.
+    ///
+    /// # Errors
+    /// As [`Broker::bucket`]; no retention policy.
+    pub fn lock_retention_policy(
+        &mut self,
+        name: &str,
+        conditions: Preconditions,
+        now: i64,
+    ) -> Result<&Bucket, BrokerError> {
+        let bucket = self.bucket_for_write(name, conditions)?;
+        let Some(policy) = &mut bucket.settings.retention_policy else {
+            let text = "A bucket without a retention policy cannot be locked.".to_owned();
+            return Err(BrokerError::Invalid(text));
+        };
+        policy.is_locked = true;
+        bucket.metageneration += 1;
+        bucket.updated_at = now;
+        Ok(bucket)
+    }
+
+    /// Deletes a bucket that holds no objects, noncurrent ones included.
+    ///
+    /// # Errors
+    /// As [`Broker::bucket`]; not empty.
+    pub fn delete_bucket(
+        &mut self,
+        name: &str,
+        conditions: Preconditions,
+    ) -> Result<(), BrokerError> {
+        self.bucket_for_write(name, conditions)?;
+        let state = self.state(name)?;
+        if !state.live.is_empty() || !state.noncurrent.is_empty() {
             return Err(BrokerError::BucketNotEmpty);
         }
         self.buckets.remove(name);
+        self.parts_uploads.retain(|_, upload| upload.bucket != name);
+        self.journal.forget_bucket(name);
         Ok(())
     }
 
-    /// Writes an object.
-    ///
-    /// # Errors
-    /// Unknown bucket, a name that breaks a rule, a condition that does not hold, or a checksum that
-    /// is not that of the content.
-    pub fn put(
+    fn bucket_for_write(
         &mut self,
-        bucket: &str,
-        spec: ObjectSpec,
-        content: Bytes,
-        conditions: Preconditions,
-        now: i64,
-    ) -> Result<&Object, BrokerError> {
-        validate_object_name(&spec.name)?;
-        let state = self.buckets.get_mut(bucket).ok_or(BrokerError::BucketNotFound)?;
-        conditions.check(state.objects.get(&spec.name))?;
-        let crc32c = crc32c::crc32c(&content);
-        let md5 = upload::md5_of(&content);
-        if spec.crc32c.is_some_and(|stated| stated != crc32c) {
-            let text = format!("Provided CRC32C does not match the calculated one {crc32c}.");
-            return Err(BrokerError::Invalid(text));
-        }
-        if spec.md5.as_ref().is_some_and(|stated| stated[..] != md5[..]) {
-            return Err(BrokerError::Invalid("Provided MD5 hash does not match.".to_owned()));
-        }
-        // Generations are times, and two writes within a microsecond still differ.
-        self.last_generation = now.max(self.last_generation + 1);
-        let name = spec.name.clone();
-        let object = Object {
-            spec,
-            content,
-            generation: self.last_generation,
-            metageneration: 1,
-            crc32c,
-            md5,
-            created_at: now,
-        };
-        state.objects.insert(name.clone(), object);
-        Ok(&state.objects[&name])
-    }
-
-    /// An object, of one generation where one is named.
-    ///
-    /// # Errors
-    /// Unknown bucket or object, or a condition that does not hold.
-    pub fn get(
-        &self,
-        bucket: &str,
         name: &str,
-        generation: Option<i64>,
         conditions: Preconditions,
-    ) -> Result<&Object, BrokerError> {
-        let object = self
-            .state(bucket)?
-            .objects
-            .get(name)
-            .filter(|object| generation.is_none_or(|wanted| wanted == object.generation))
-            .ok_or_else(|| BrokerError::ObjectNotFound(format!("{bucket}/{name}")))?;
-        conditions.check(Some(object))?;
-        Ok(object)
-    }
-
-    /// Deletes an object.
-    ///
-    /// # Errors
-    /// As [`Broker::get`].
-    pub fn delete(
-        &mut self,
-        bucket: &str,
-        name: &str,
-        generation: Option<i64>,
-        conditions: Preconditions,
-    ) -> Result<(), BrokerError> {
-        self.get(bucket, name, generation, conditions)?;
-        if let Some(state) = self.buckets.get_mut(bucket) {
-            state.objects.remove(name);
-        }
-        Ok(())
-    }
-
-    /// A page of a bucket's objects. The cost is that of the page: a prefix that is cut by the
-    /// delimiter is skipped as a whole.
-    ///
-    /// # Errors
-    /// Unknown bucket.
-    pub fn list(&self, bucket: &str, query: &ListQuery) -> Result<Listing<'_>, BrokerError> {
-        let objects = &self.state(bucket)?.objects;
-        let size = match query.page_size {
-            0 => LIST_PAGE_MAX,
-            size => size.min(LIST_PAGE_MAX),
-        };
-        let mut listing = Listing::default();
-        let mut prefixes = BTreeSet::new();
-        let from = query.prefix.as_str().max(query.start_offset.as_str());
-        let mut cursor = if query.page_token.is_empty() || query.page_token.as_str() < from {
-            Bound::Included(from.to_owned())
-        } else {
-            after(&query.page_token, query)
-        };
-        loop {
-            let next =
-                objects.range::<str, _>((cursor.as_ref().map(String::as_str), Bound::Unbounded));
-            let Some((name, object)) = { next }.next() else { break };
-            let ended = !query.end_offset.is_empty() && *name >= query.end_offset;
-            if !name.starts_with(&query.prefix) || ended {
-                break;
-            }
-            if listing.objects.len() + prefixes.len() == size {
-                let last_object = listing.objects.last().map(|object| object.spec.name.clone());
-                listing.next_page_token = last_object
-                    .into_iter()
-                    .chain(prefixes.last().cloned())
-                    .max()
-                    .unwrap_or_default();
-                break;
-            }
-            match cut(name, query) {
-                Some(prefix) => {
-                    cursor = after(&prefix, query);
-                    prefixes.insert(prefix);
-                }
-                None => {
-                    listing.objects.push(object);
-                    cursor = Bound::Excluded(name.clone());
-                }
-            }
-        }
-        listing.prefixes = prefixes.into_iter().collect();
-        Ok(listing)
+    ) -> Result<&mut Bucket, BrokerError> {
+        let bucket = &mut self.state_mut(name)?.bucket;
+        conditions
+            .for_metageneration(Some(bucket.metageneration))
+            .map_err(|_| BrokerError::Precondition)?;
+        Ok(bucket)
     }
 
     fn state(&self, bucket: &str) -> Result<&BucketState, BrokerError> {
         self.buckets.get(bucket).ok_or(BrokerError::BucketNotFound)
     }
-}
 
-/// The name up to and with the delimiter, where it has one beyond the prefix.
-fn cut(name: &str, query: &ListQuery) -> Option<String> {
-    if query.delimiter.is_empty() {
-        return None;
+    fn state_mut(&mut self, bucket: &str) -> Result<&mut BucketState, BrokerError> {
+        self.buckets.get_mut(bucket).ok_or(BrokerError::BucketNotFound)
     }
-    let rest = &name[query.prefix.len()..];
-    let at = rest.find(&query.delimiter)?;
-    Some(name[..query.prefix.len() + at + query.delimiter.len()].to_owned())
 }
 
-/// Where a list goes on after a name, or after everything that begins with a cut name.
-fn after(name: &str, query: &ListQuery) -> Bound<String> {
-    let is_prefix = !query.delimiter.is_empty()
-        && name.ends_with(&query.delimiter)
-        && name.len() > query.prefix.len();
-    if !is_prefix {
-        return Bound::Excluded(name.to_owned());
+/// `2024-01-01T12:00:00.123Z`, through protobuf's own formatter; the service shows milliseconds.
+pub(crate) fn rfc3339(micros: i64) -> String {
+    let nanos = i32::try_from(micros.rem_euclid(1_000_000) / 1_000 * 1_000_000);
+    let nanos = nanos.expect("below a thousand million");
+    let mut timestamp = prost_types::Timestamp { seconds: micros.div_euclid(1_000_000), nanos };
+    timestamp.normalize();
+    let text = timestamp.to_string();
+    // Whole seconds have their milliseconds as well.
+    match text.strip_suffix('Z') {
+        Some(whole) if nanos == 0 => format!("{whole}.000Z"),
+        _ => text,
     }
-    // The first text after all that begin with `name`: no name holds a character beyond this one.
-    Bound::Included(format!("{name}\u{10FFFF}"))
 }
 
-fn validate_object_name(name: &str) -> Result<(), BrokerError> {
-    let valid = !name.is_empty()
-        && name.len() <= OBJECT_NAME_BYTES_MAX
-        && !matches!(name, "." | "..")
-        && !name.contains(['\r', '\n']);
-    if valid {
-        return Ok(());
-    }
-    Err(BrokerError::Invalid(format!(
-        "Invalid object name: it must have 1 to {OBJECT_NAME_BYTES_MAX} bytes and no line breaks"
-    )))
+/// Reads RFC 3339, with any offset, to microseconds since the epoch.
+pub(crate) fn from_rfc3339(text: &str) -> Option<i64> {
+    let timestamp: prost_types::Timestamp = text.parse().ok()?;
+    timestamp.seconds.checked_mul(1_000_000)?.checked_add(i64::from(timestamp.nanos) / 1_000)
 }
 
-fn validate_bucket_name(name: &str) -> Result<(), BrokerError> {
-    let allowed = |byte: u8| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.')
-    };
-    let edge = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric());
-    let bytes = name.as_bytes();
-    let valid = (3..=222).contains(&bytes.len())
-        && bytes.iter().all(|&byte| allowed(byte))
-        && edge(bytes.first())
-        && edge(bytes.last())
-        && name.split('.').all(|part| (1..=63).contains(&part.len()));
-    if valid { Ok(()) } else { Err(BrokerError::Invalid(format!("Invalid bucket name: '{name}'"))) }
-}
+#[cfg(test)]
+mod model;
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
+    use bytes::Bytes;
 
-    fn broker(names: &[String]) -> Broker {
+    /// A broker with the bucket `bucket`.
+    pub(super) fn broker() -> Broker {
         let mut broker = Broker::default();
-        let bucket = Bucket {
-            name: "bucket".to_owned(),
-            project: "p".to_owned(),
-            location: "US".to_owned(),
-            created_at: 0,
+        broker.create_bucket(Bucket::new("p", "bucket", 0)).unwrap();
+        broker
+    }
+
+    pub(super) fn set(broker: &mut Broker, change: impl FnOnce(&mut BucketSettings)) {
+        let none = Preconditions::default();
+        let changed = |old: &BucketSettings| {
+            let mut new = old.clone();
+            change(&mut new);
+            Ok(new)
         };
-        broker.create_bucket(bucket).unwrap();
-        for name in names {
-            put(&mut broker, name, Preconditions::default()).unwrap();
-        }
-        broker
+        broker.update_bucket("bucket", none, changed, 0).unwrap();
     }
 
-    fn put(broker: &mut Broker, name: &str, conditions: Preconditions) -> Result<i64, BrokerError> {
+    pub(super) fn attributes(
+        broker: &mut Broker,
+        name: &str,
+        new: &Attributes,
+        now: i64,
+    ) -> Result<i64, BrokerError> {
+        let target = Target { bucket: "bucket", name, ..Target::default() };
+        let view = broker.update_object(target, false, |_| Ok(new.clone()), now)?;
+        Ok(view.object.metageneration)
+    }
+
+    fn store(
+        broker: &mut Broker,
+        name: &str,
+        content: &str,
+        conditions: Preconditions,
+        now: i64,
+    ) -> Result<i64, BrokerError> {
         let spec = ObjectSpec { name: name.to_owned(), ..ObjectSpec::default() };
-        broker
-            .put("bucket", spec, Bytes::from_static(b"x"), conditions, 5)
-            .map(|object| object.generation)
+        let content = Bytes::from(content.to_owned()).into();
+        Ok(broker.put("bucket", spec, content, conditions, now)?.object.generation)
+    }
+
+    pub(super) fn put(broker: &mut Broker, name: &str, content: &str) -> Result<i64, BrokerError> {
+        store(broker, name, content, Preconditions::default(), 5)
+    }
+
+    pub(super) fn put_at(
+        broker: &mut Broker,
+        name: &str,
+        content: &str,
+        now: i64,
+    ) -> Result<i64, BrokerError> {
+        store(broker, name, content, Preconditions::default(), now)
+    }
+
+    pub(super) fn put_if(
+        broker: &mut Broker,
+        name: &str,
+        conditions: Preconditions,
+    ) -> Result<i64, BrokerError> {
+        store(broker, name, "x", conditions, 5)
+    }
+
+    pub(super) fn names(broker: &Broker) -> Vec<String> {
+        let listing = broker.list("bucket", &ListQuery::default(), 9).unwrap();
+        listing.objects.iter().map(|object| object.name.clone()).collect()
     }
 
     #[test]
-    fn preconditions_are_those_of_the_service() {
-        let mut broker = broker(&[]);
-        let absent = Preconditions { generation_match: Some(0), ..Preconditions::default() };
-        let first = put(&mut broker, "a", absent).unwrap();
-        assert_eq!(put(&mut broker, "a", absent), Err(BrokerError::Precondition));
-        let same = Preconditions { generation_match: Some(first), ..Preconditions::default() };
-        let second = put(&mut broker, "a", same).unwrap();
-        assert!(second > first, "two writes in the same microsecond have two generations");
-        assert_eq!(put(&mut broker, "a", same), Err(BrokerError::Precondition));
-        let stale = broker.get("bucket", "a", Some(first), Preconditions::default());
-        assert!(matches!(stale, Err(BrokerError::ObjectNotFound(_))));
-    }
-
-    #[test]
-    fn a_wrong_checksum_is_refused() {
-        let mut broker = broker(&[]);
-        let spec = ObjectSpec { name: "a".to_owned(), crc32c: Some(1), ..ObjectSpec::default() };
-        let put = broker.put("bucket", spec, Bytes::from_static(b"x"), Preconditions::default(), 0);
-        assert!(matches!(put, Err(BrokerError::Invalid(_))));
-    }
-
-    #[test]
-    fn bucket_names() {
-        for (name, valid) in
-            [("abc", true), ("ab", false), ("Abc", false), ("a-b.c", true), ("-ab", false)]
-        {
-            assert_eq!(validate_bucket_name(name).is_ok(), valid, "{name}");
+    fn times_are_those_of_rfc_3339() {
+        for (text, micros, written) in [
+            ("1970-01-01T00:00:00Z", Some(0), "1970-01-01T00:00:00.000Z"),
+            (
+                "2024-01-01T12:00:00.123456Z",
+                Some(1_704_110_400_123_456),
+                "2024-01-01T12:00:00.123Z",
+            ),
+            ("2024-01-01T13:00:00+01:00", Some(1_704_110_400_000_000), "2024-01-01T12:00:00.000Z"),
+            ("yesterday", None, ""),
+        ] {
+            assert_eq!(from_rfc3339(text), micros, "{text}");
+            if let Some(micros) = micros {
+                assert_eq!(rfc3339(micros), written);
+            }
         }
     }
 
-    proptest! {
-        /// Goal: pages concatenate to the whole list. Method: random names and queries against a
-        /// filter over all names.
-        #[test]
-        fn pages_make_up_the_list(
-            names in proptest::collection::btree_set("[ab/]{1,5}", 0..20),
-            prefix in "[ab/]{0,2}",
-            with_delimiter in any::<bool>(),
-            page_size in 1_usize..4,
-        ) {
-            let names: Vec<String> = names.into_iter().collect();
-            let broker = broker(&names);
-            let mut query = ListQuery {
-                prefix: prefix.clone(),
-                delimiter: if with_delimiter { "/".to_owned() } else { String::new() },
-                page_size,
-                ..ListQuery::default()
-            };
-            let (mut objects, mut prefixes) = (Vec::new(), Vec::new());
-            loop {
-                let page = broker.list("bucket", &query).unwrap();
-                prop_assert!(page.objects.len() + page.prefixes.len() <= page_size);
-                objects.extend(page.objects.iter().map(|object| object.spec.name.clone()));
-                prefixes.extend(page.prefixes);
-                if page.next_page_token.is_empty() {
-                    break;
-                }
-                query.page_token = page.next_page_token;
-            }
-            let (mut expected_objects, mut expected_prefixes) = (Vec::new(), BTreeSet::new());
-            for name in names.iter().filter(|name| name.starts_with(&prefix)) {
-                match cut(name, &query) {
-                    Some(prefix) => { expected_prefixes.insert(prefix); }
-                    None => expected_objects.push(name.clone()),
-                }
-            }
-            prop_assert_eq!(objects, expected_objects);
-            prop_assert_eq!(prefixes, expected_prefixes.into_iter().collect::<Vec<_>>());
+    #[test]
+    fn the_settings_of_a_bucket_have_a_metageneration() {
+        let mut broker = broker();
+        let first = Preconditions { metageneration_match: Some(1), ..Preconditions::default() };
+        let named = |old: &BucketSettings| {
+            let labels = BTreeMap::from([("a".to_owned(), "b".to_owned())]);
+            Ok(BucketSettings { labels, ..old.clone() })
+        };
+        let updated = broker.update_bucket("bucket", first, named, 7).unwrap();
+        assert_eq!((updated.metageneration, updated.updated_at), (2, 7));
+        let refused = broker.update_bucket("bucket", first, named, 8).map(|_| ());
+        assert_eq!(refused, Err(BrokerError::Precondition));
+        let same = Preconditions { metageneration_not_match: Some(2), ..Preconditions::default() };
+        let unchanged = broker.bucket("bucket", same).map(|_| ());
+        assert_eq!(unchanged, Err(BrokerError::NotModified));
+        assert_eq!(broker.delete_bucket("bucket", first), Err(BrokerError::Precondition));
+        assert!(broker.lock_retention_policy("bucket", same, 9).is_err());
+    }
+
+    #[test]
+    fn buckets_are_listed_by_project_and_prefix() {
+        let mut broker = Broker::default();
+        for (project, name) in [("p", "aaa"), ("q", "aab"), ("p", "abb"), ("p", "bbb")] {
+            broker.create_bucket(Bucket::new(project, name, 0)).unwrap();
+        }
+        let cases: &[(&str, &str, &str, &[&str])] = &[
+            ("p", "", "", &["aaa", "abb", "bbb"]),
+            ("-", "aa", "", &["aaa", "aab"]),
+            ("p", "a", "aaa", &["abb"]),
+            ("r", "", "", &[]),
+        ];
+        for (project, prefix, after, expected) in cases {
+            let found: Vec<_> =
+                broker.buckets(project, prefix, after).map(|it| it.name.as_str()).collect();
+            assert_eq!(&found[..], *expected, "{project} {prefix} {after}");
         }
     }
 }

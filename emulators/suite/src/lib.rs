@@ -1,7 +1,10 @@
 //! All emulators in one process: binds their ports, serves them, and stops them together. It knows the
 //! emulators and nothing else; the model behind Vertex AI is passed in.
 
+mod objects;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
 
 use axum::Router;
 use tokio::net::TcpListener;
@@ -9,7 +12,7 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use windtunnel_bigquery::BigQueryEmulator;
 use windtunnel_pubsub::PubsubEmulator;
-use windtunnel_storage::StorageEmulator;
+use windtunnel_storage::{Notifications, StorageEmulator};
 use windtunnel_vertex::{Model, VertexEmulator};
 
 /// Where to serve.
@@ -79,7 +82,8 @@ impl Suite {
             bind("Vertex AI", "--vertex-port", ports.vertex).await?;
         let pubsub = PubsubEmulator::start();
         let storage = StorageEmulator::new(&format!("http://{storage_address}"));
-        let bigquery = BigQueryEmulator::new();
+        let buckets = objects::Buckets(storage.clone());
+        let bigquery = BigQueryEmulator::with_objects(Arc::new(buckets));
         let vertex = VertexEmulator::new(model);
         let stop = CancellationToken::new();
         let mut servers = JoinSet::new();
@@ -91,6 +95,8 @@ impl Suite {
         ] {
             servers.spawn(serve(listener, router, stop.clone()));
         }
+        let notifications = storage.notifications();
+        servers.spawn(publish(notifications, pubsub.clone(), stop.clone()));
         Ok(Self {
             pubsub_address,
             storage_address,
@@ -124,6 +130,24 @@ async fn bind(
         Ok((listener, address))
     };
     bound.await.map_err(|source| StartError { service, port, flag, source })
+}
+
+/// Publishes what Cloud Storage notifies of. A topic that does not exist gets nothing, as in the cloud.
+async fn publish(
+    mut notifications: Notifications,
+    pubsub: PubsubEmulator,
+    stop: CancellationToken,
+) {
+    loop {
+        tokio::select! {
+            taken = notifications.next() => {
+                for it in taken {
+                    let _no_topic = pubsub.publish(&it.topic, it.data, it.attributes);
+                }
+            }
+            () = stop.cancelled() => return,
+        }
+    }
 }
 
 async fn serve(listener: TcpListener, router: Router, stop: CancellationToken) {

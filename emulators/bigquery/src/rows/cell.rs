@@ -4,14 +4,15 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayBuilder, ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Float64Builder,
-    Int64Builder, ListArray, NullBufferBuilder, RecordBatch, StringBuilder, StructArray,
-    TimestampMicrosecondBuilder,
+    ArrayBuilder, ArrayRef, BinaryBuilder, BooleanBuilder, Date32Builder, Decimal128Builder,
+    Decimal256Builder, Float64Builder, Int64Builder, ListArray, NullBufferBuilder, RecordBatch,
+    StringBuilder, StructArray, Time64MicrosecondBuilder, TimestampMicrosecondBuilder,
 };
 use arrow::buffer::OffsetBuffer;
-use arrow::datatypes::{DataType, Field as ArrowField, Fields, SchemaRef};
+use arrow::datatypes::{DataType, Field as ArrowField, Fields, SchemaRef, i256};
 
-use crate::schema::{Field, FieldType, Mode, TableSchema};
+use super::decimal::{fit_big_numeric, fit_numeric};
+use crate::schema::{BIGNUMERIC_DIGITS, Field, FieldType, Mode, NUMERIC_DIGITS, TableSchema};
 
 /// A value of a column, already of the column's type.
 #[derive(Debug, Clone, PartialEq)]
@@ -20,15 +21,19 @@ pub enum Cell<'a> {
     Null,
     /// BOOL.
     Bool(bool),
-    /// INT64, TIMESTAMP (microseconds) and DATE (days).
+    /// INT64, DATE (days), and microseconds of TIMESTAMP, DATETIME and TIME.
     Int(i64),
     /// FLOAT64.
     Float(f64),
-    /// STRING and JSON.
+    /// NUMERIC, times 10^9.
+    Decimal(i128),
+    /// BIGNUMERIC, times 10^38.
+    BigDecimal(i256),
+    /// STRING, JSON, INTERVAL and GEOGRAPHY.
     Text(Cow<'a, str>),
     /// BYTES.
     Bytes(Cow<'a, [u8]>),
-    /// RECORD: one cell for each field.
+    /// RECORD: one cell for each field. RANGE: start and end.
     Record(Vec<Cell<'a>>),
     /// REPEATED.
     List(Vec<Cell<'a>>),
@@ -48,15 +53,18 @@ pub enum CellError {
     Invalid(String),
 }
 
-/// Checks that a cell may stand in a field, by mode.
-pub(super) fn check(field: &Field, cell: &Cell<'_>) -> Result<(), CellError> {
-    match cell {
+/// Checks that a cell may stand in a field, by mode and type parameters, and rounds a decimal to its scale.
+pub(crate) fn fit<'a>(field: &Field, cell: Cell<'a>) -> Result<Cell<'a>, CellError> {
+    Ok(match cell {
         Cell::Null if field.mode == Mode::Required => {
-            Err(CellError::MissingRequired(field.name.clone()))
+            return Err(CellError::MissingRequired(field.name.clone()));
         }
         Cell::Record(cells) => {
-            let FieldType::Record(fields) = &field.field_type else { return Ok(()) };
-            fields.iter().zip(cells).try_for_each(|(field, cell)| check(field, cell))
+            let FieldType::Record(fields) = &field.field_type else {
+                return Ok(Cell::Record(cells));
+            };
+            let cells = fields.iter().zip(cells).map(|(field, cell)| fit(field, cell));
+            Cell::Record(cells.collect::<Result<_, _>>()?)
         }
         Cell::List(cells) => {
             if cells.contains(&Cell::Null) {
@@ -64,10 +72,36 @@ pub(super) fn check(field: &Field, cell: &Cell<'_>) -> Result<(), CellError> {
                     format!("Only optional fields can be set to NULL. Field: {}", field.name);
                 return Err(CellError::Invalid(text));
             }
-            Ok(())
+            let cells = cells.into_iter().map(|cell| fit(field, cell));
+            Cell::List(cells.collect::<Result<_, _>>()?)
         }
-        _ => Ok(()),
+        Cell::Text(text) => {
+            if let Some(max) = field.parameters.length_max {
+                check_length(field, max, text.chars().count())?;
+            }
+            Cell::Text(text)
+        }
+        Cell::Bytes(bytes) => {
+            if let Some(max) = field.parameters.length_max {
+                check_length(field, max, bytes.len())?;
+            }
+            Cell::Bytes(bytes)
+        }
+        Cell::Decimal(scaled) => Cell::Decimal(fit_numeric(field, scaled)?),
+        Cell::BigDecimal(scaled) => Cell::BigDecimal(fit_big_numeric(field, scaled)?),
+        cell => cell,
+    })
+}
+
+fn check_length(field: &Field, max: u64, length: usize) -> Result<(), CellError> {
+    if length as u64 <= max {
+        return Ok(());
     }
+    let of = field.field_type.name();
+    Err(CellError::Invalid(format!(
+        "Field {}: {of}({max}) has maximum length {max} but got a value with length {length}",
+        field.name
+    )))
 }
 
 /// Columns that grow row by row.
@@ -113,12 +147,24 @@ enum Column {
     Bool(BooleanBuilder),
     Int(Int64Builder),
     Float(Float64Builder),
+    Decimal(Decimal128Builder),
+    BigDecimal(Decimal256Builder),
     Text(StringBuilder),
     Bytes(BinaryBuilder),
-    Timestamp(TimestampMicrosecondBuilder),
+    /// TIMESTAMP and DATETIME: the zone is the builder's.
+    Instant(TimestampMicrosecondBuilder),
+    Time(Time64MicrosecondBuilder),
     Date(Date32Builder),
-    Record { fields: Fields, columns: Vec<Column>, present: NullBufferBuilder },
-    List { item: Arc<ArrowField>, values: Box<Column>, lengths: Vec<usize> },
+    Record {
+        fields: Fields,
+        columns: Vec<Column>,
+        present: NullBufferBuilder,
+    },
+    List {
+        item: Arc<ArrowField>,
+        values: Box<Column>,
+        lengths: Vec<usize>,
+    },
 }
 
 impl Column {
@@ -127,23 +173,40 @@ impl Column {
             FieldType::Bool => Self::Bool(BooleanBuilder::new()),
             FieldType::Int64 => Self::Int(Int64Builder::new()),
             FieldType::Float64 => Self::Float(Float64Builder::new()),
-            FieldType::String | FieldType::Json => Self::Text(StringBuilder::new()),
+            FieldType::Numeric => {
+                let of = DataType::Decimal128(NUMERIC_DIGITS.0, NUMERIC_DIGITS.1);
+                Self::Decimal(Decimal128Builder::new().with_data_type(of))
+            }
+            FieldType::BigNumeric => {
+                let of = DataType::Decimal256(BIGNUMERIC_DIGITS.0, BIGNUMERIC_DIGITS.1);
+                Self::BigDecimal(Decimal256Builder::new().with_data_type(of))
+            }
+            FieldType::String | FieldType::Json | FieldType::Interval | FieldType::Geography => {
+                Self::Text(StringBuilder::new())
+            }
             FieldType::Bytes => Self::Bytes(BinaryBuilder::new()),
             FieldType::Timestamp => {
-                Self::Timestamp(TimestampMicrosecondBuilder::new().with_timezone("UTC"))
+                Self::Instant(TimestampMicrosecondBuilder::new().with_timezone("UTC"))
             }
+            FieldType::Datetime => Self::Instant(TimestampMicrosecondBuilder::new()),
+            FieldType::Time => Self::Time(Time64MicrosecondBuilder::new()),
             FieldType::Date => Self::Date(Date32Builder::new()),
-            FieldType::Record(inner) => Self::Record {
-                fields: inner.iter().map(Field::to_arrow).collect(),
-                columns: inner.iter().map(Self::of_field).collect(),
-                present: NullBufferBuilder::new(64),
-            },
+            FieldType::Range(element) => Self::of_fields(&element.bounds()),
+            FieldType::Record(inner) => Self::of_fields(inner),
         };
         match (field.mode, field.to_arrow().data_type()) {
             (Mode::Repeated, DataType::List(item)) => {
                 Self::List { item: Arc::clone(item), values: Box::new(values), lengths: Vec::new() }
             }
             _ => values,
+        }
+    }
+
+    fn of_fields(fields: &[Field]) -> Self {
+        Self::Record {
+            fields: fields.iter().map(Field::to_arrow).collect(),
+            columns: fields.iter().map(Self::of_field).collect(),
+            present: NullBufferBuilder::new(64),
         }
     }
 
@@ -155,12 +218,18 @@ impl Column {
             (Self::Int(column), _) => column.append_null(),
             (Self::Float(column), Cell::Float(value)) => column.append_value(*value),
             (Self::Float(column), _) => column.append_null(),
+            (Self::Decimal(column), Cell::Decimal(value)) => column.append_value(*value),
+            (Self::Decimal(column), _) => column.append_null(),
+            (Self::BigDecimal(column), Cell::BigDecimal(value)) => column.append_value(*value),
+            (Self::BigDecimal(column), _) => column.append_null(),
             (Self::Text(column), Cell::Text(value)) => column.append_value(value),
             (Self::Text(column), _) => column.append_null(),
             (Self::Bytes(column), Cell::Bytes(value)) => column.append_value(value),
             (Self::Bytes(column), _) => column.append_null(),
-            (Self::Timestamp(column), Cell::Int(value)) => column.append_value(*value),
-            (Self::Timestamp(column), _) => column.append_null(),
+            (Self::Instant(column), Cell::Int(value)) => column.append_value(*value),
+            (Self::Instant(column), _) => column.append_null(),
+            (Self::Time(column), Cell::Int(value)) => column.append_value(*value),
+            (Self::Time(column), _) => column.append_null(),
             (Self::Date(column), Cell::Int(value)) => {
                 column.append_option(i32::try_from(*value).ok());
             }
@@ -188,7 +257,10 @@ impl Column {
             Self::Float(column) => ArrayBuilder::finish(column),
             Self::Text(column) => ArrayBuilder::finish(column),
             Self::Bytes(column) => ArrayBuilder::finish(column),
-            Self::Timestamp(column) => ArrayBuilder::finish(column),
+            Self::Decimal(column) => ArrayBuilder::finish(column),
+            Self::BigDecimal(column) => ArrayBuilder::finish(column),
+            Self::Instant(column) => ArrayBuilder::finish(column),
+            Self::Time(column) => ArrayBuilder::finish(column),
             Self::Date(column) => ArrayBuilder::finish(column),
             Self::Record { fields, columns, present } => {
                 let rows = present.len();

@@ -1,16 +1,20 @@
-//! JSON rows of `insertAll`: texts are read as the column's type, a number in a TIMESTAMP column is
-//! seconds since the epoch with fractions allowed (as the real service takes it).
+//! JSON rows of `insertAll` and of newline-delimited files: texts are read as the column's type, a number
+//! in a TIMESTAMP column is seconds since the epoch with fractions allowed (as the real service takes it).
 
 use std::borrow::Cow;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use chrono::{DateTime, NaiveDate, NaiveDateTime};
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::{Map, Value};
 
-use super::cell::check;
+use super::cell::fit;
+use super::decimal::{big_numeric, numeric, parse_scaled};
+use super::geography::normalized;
+use super::text::{
+    format_interval, parse_date, parse_datetime, parse_interval, parse_time, parse_timestamp,
+};
 use super::{Cell, CellError};
-use crate::schema::{Field, FieldType, Mode, index_of};
+use crate::schema::{Field, FieldType, Mode, RangeElement, index_of};
 
 /// One row's cells, in the order of the table's columns.
 ///
@@ -29,23 +33,23 @@ pub fn row_cells<'a>(
     fields
         .iter()
         .map(|field| {
-            let value = row.iter().find(|(key, _)| key.eq_ignore_ascii_case(&field.name));
-            let value = value.map_or(&Value::Null, |(_, value)| value);
-            let cell = cell(field, value, ignore_unknown)?;
-            check(field, &cell)?;
-            Ok(cell)
+            let value = row.get(&field.name).or_else(|| {
+                row.iter()
+                    .find(|(key, _)| key.eq_ignore_ascii_case(&field.name))
+                    .map(|(_, value)| value)
+            });
+            fit(field, cell(field, value.unwrap_or(&Value::Null), ignore_unknown)?)
         })
         .collect()
 }
 
 fn cell<'a>(field: &Field, value: &'a Value, ignore_unknown: bool) -> Result<Cell<'a>, CellError> {
     if field.mode == Mode::Repeated {
-        let item = Field { mode: Mode::Nullable, ..field.clone() };
         return match value {
             Value::Null => Ok(Cell::List(Vec::new())),
             Value::Array(items) => items
                 .iter()
-                .map(|value| cell(&item, value, ignore_unknown))
+                .map(|value| scalar(field, value, ignore_unknown))
                 .collect::<Result<_, _>>()
                 .map(Cell::List),
             _ => Err(CellError::Invalid(format!(
@@ -54,67 +58,122 @@ fn cell<'a>(field: &Field, value: &'a Value, ignore_unknown: bool) -> Result<Cel
             ))),
         };
     }
-    if value.is_null() {
-        return Ok(Cell::Null);
+    if value.is_array() && field.field_type != FieldType::Json {
+        let text = format!("Array specified for non-repeated field: {}.", field.name);
+        return Err(CellError::Invalid(text));
     }
-    let wrong = || {
-        let shown = value.to_string();
-        CellError::Invalid(format!(
-            "Cannot convert value to {} (bad value): {shown} in field {}",
-            field.field_type.name().to_lowercase(),
-            field.name
-        ))
-    };
-    let text = value.as_str();
-    Ok(match &field.field_type {
-        FieldType::String => match value {
-            Value::String(text) => Cell::Text(Cow::Borrowed(text)),
-            Value::Number(_) | Value::Bool(_) => Cell::Text(Cow::Owned(value.to_string())),
-            _ => return Err(wrong()),
-        },
-        FieldType::Json => match value {
-            Value::String(text) if serde_json::from_str::<Value>(text).is_ok() => {
-                Cell::Text(Cow::Borrowed(text))
-            }
-            Value::String(_) => return Err(wrong()),
-            value => Cell::Text(Cow::Owned(value.to_string())),
-        },
-        FieldType::Bytes => Cell::Bytes(Cow::Owned(
-            text.and_then(|text| STANDARD.decode(text).ok()).ok_or_else(wrong)?,
-        )),
-        FieldType::Int64 => {
-            let number = text.map_or_else(|| integer(value), |text| text.trim().parse().ok());
-            Cell::Int(number.ok_or_else(wrong)?)
+    scalar(field, value, ignore_unknown)
+}
+
+/// One value, whatever the field's mode.
+fn scalar<'a>(
+    field: &Field,
+    value: &'a Value,
+    ignore_unknown: bool,
+) -> Result<Cell<'a>, CellError> {
+    match (value, &field.field_type) {
+        (Value::Null, _) => Ok(Cell::Null),
+        (Value::Object(record), FieldType::Record(fields)) => {
+            row_cells(fields, record, ignore_unknown).map(Cell::Record)
         }
-        FieldType::Float64 => {
-            Cell::Float(text.map_or_else(|| value.as_f64(), float).ok_or_else(wrong)?)
+        (Value::Object(bounds), FieldType::Range(element)) => {
+            row_cells(&element.bounds(), bounds, false).map(Cell::Record)
         }
-        FieldType::Bool => Cell::Bool(match (value, text) {
-            (Value::Bool(flag), _) => *flag,
-            (_, Some(text)) if text.eq_ignore_ascii_case("true") => true,
-            (_, Some(text)) if text.eq_ignore_ascii_case("false") => false,
-            _ => return Err(wrong()),
-        }),
-        FieldType::Timestamp => Cell::Int(match (value, text) {
-            (Value::Number(number), _) => seconds(number).ok_or_else(wrong)?,
-            (_, Some(text)) => timestamp(text).ok_or_else(wrong)?,
-            _ => return Err(wrong()),
-        }),
-        FieldType::Date => {
-            let date = text.and_then(|text| NaiveDate::parse_from_str(text, "%Y-%m-%d").ok());
-            let epoch = NaiveDate::from_ymd_opt(1970, 1, 1).expect("the epoch is a date");
-            Cell::Int((date.ok_or_else(wrong)? - epoch).num_days())
+        (Value::String(text), FieldType::String) => Ok(Cell::Text(Cow::Borrowed(text))),
+        (Value::Number(_) | Value::Bool(_), FieldType::String) => {
+            Ok(Cell::Text(Cow::Owned(value.to_string())))
         }
-        FieldType::Record(fields) => match value {
-            Value::Object(record) => Cell::Record(row_cells(fields, record, ignore_unknown)?),
-            _ => return Err(wrong()),
+        (Value::String(text), of) => {
+            text_cell(of, text).ok_or_else(|| wrong(field, &value.to_string()))
+        }
+        (value, FieldType::Json) => Ok(Cell::Text(Cow::Owned(value.to_string()))),
+        (Value::Bool(flag), FieldType::Bool) => Ok(Cell::Bool(*flag)),
+        (Value::Number(number), of) => {
+            number_cell(of, number).ok_or_else(|| wrong(field, &value.to_string()))
+        }
+        _ => Err(wrong(field, &value.to_string())),
+    }
+}
+
+pub(super) fn wrong(field: &Field, shown: &str) -> CellError {
+    CellError::Invalid(format!(
+        "Cannot convert value to {} (bad value): {shown} in field {}",
+        field.field_type.name().to_lowercase(),
+        field.name
+    ))
+}
+
+fn number_cell(of: &FieldType, number: &serde_json::Number) -> Option<Cell<'static>> {
+    Some(match of {
+        FieldType::Int64 => Cell::Int(integer(number)?),
+        FieldType::Float64 => Cell::Float(number.as_f64()?),
+        FieldType::Numeric => Cell::Decimal(numeric(&number.to_string())?),
+        FieldType::BigNumeric => Cell::BigDecimal(big_numeric(&number.to_string())?),
+        FieldType::Timestamp => Cell::Int(seconds(number)?),
+        FieldType::Bool => match number.as_f64()? {
+            1.0 => Cell::Bool(true),
+            0.0 => Cell::Bool(false),
+            _ => return None,
         },
+        _ => return None,
     })
 }
 
-fn integer(value: &Value) -> Option<i64> {
-    value.as_i64().or_else(|| {
-        let number = value.as_f64()?;
+/// A text as a value of a column; records have no text. Also the cells of CSV files.
+pub(crate) fn text_cell<'a>(of: &FieldType, text: &'a str) -> Option<Cell<'a>> {
+    Some(match of {
+        FieldType::String => Cell::Text(Cow::Borrowed(text)),
+        FieldType::Bytes => {
+            Cell::Bytes(Cow::Owned(STANDARD.decode(text).or_else(|_| URL_SAFE.decode(text)).ok()?))
+        }
+        FieldType::Int64 => Cell::Int(text.trim().parse().ok()?),
+        FieldType::Float64 => Cell::Float(float(text)?),
+        FieldType::Numeric => Cell::Decimal(numeric(text)?),
+        FieldType::BigNumeric => Cell::BigDecimal(big_numeric(text)?),
+        FieldType::Bool => Cell::Bool(boolean(text)?),
+        FieldType::Timestamp => Cell::Int(parse_timestamp(text).or_else(|| seconds_text(text))?),
+        FieldType::Date => Cell::Int(i64::from(parse_date(text)?)),
+        FieldType::Time => Cell::Int(parse_time(text)?),
+        FieldType::Datetime => Cell::Int(parse_datetime(text)?),
+        FieldType::Interval => Cell::Text(Cow::Owned(format_interval(&parse_interval(text)?))),
+        FieldType::Json => {
+            serde_json::from_str::<Value>(text).ok()?;
+            Cell::Text(Cow::Borrowed(text))
+        }
+        FieldType::Geography => Cell::Text(Cow::Owned(normalized(text)?)),
+        FieldType::Range(element) => range(*element, text)?,
+        FieldType::Record(_) => return None,
+    })
+}
+
+/// `[start, end)`; a bound that is `UNBOUNDED` or `NULL` is open.
+fn range(element: RangeElement, text: &str) -> Option<Cell<'static>> {
+    let inside = text.trim().strip_prefix('[')?.strip_suffix(')')?;
+    let (start, end) = inside.split_once(',')?;
+    let of = element.field_type();
+    let bound = |text: &str| match text.trim() {
+        open if open.eq_ignore_ascii_case("unbounded") || open.eq_ignore_ascii_case("null") => {
+            Some(Cell::Null)
+        }
+        text => match text_cell(&of, text)? {
+            Cell::Int(value) => Some(Cell::Int(value)),
+            _ => None,
+        },
+    };
+    Some(Cell::Record(vec![bound(start)?, bound(end)?]))
+}
+
+fn boolean(text: &str) -> Option<bool> {
+    match text.trim().to_ascii_lowercase().as_str() {
+        "true" | "t" | "yes" | "y" | "1" => Some(true),
+        "false" | "f" | "no" | "n" | "0" => Some(false),
+        _ => None,
+    }
+}
+
+fn integer(number: &serde_json::Number) -> Option<i64> {
+    number.as_i64().or_else(|| {
+        let number = number.as_f64()?;
         (number.fract() == 0.0 && number.abs() < 9e15).then_some(number as i64)
     })
 }
@@ -132,29 +191,17 @@ fn seconds(number: &serde_json::Number) -> Option<i64> {
     if let Some(whole) = number.as_i64() {
         return whole.checked_mul(1_000_000);
     }
-    let micros = (number.as_f64()? * 1e6).round();
-    (micros.abs() < 9e18).then_some(micros as i64)
+    micros(number.as_f64()?)
 }
 
-/// A TIMESTAMP's text in microseconds: RFC 3339, `2024-01-01 12:00:00[.f] [UTC]`, or a date.
-pub(super) fn timestamp(text: &str) -> Option<i64> {
-    let text = text.trim();
-    if let Ok(time) = DateTime::parse_from_rfc3339(text) {
-        return Some(time.timestamp_micros());
-    }
-    let civil = text.strip_suffix("UTC").or_else(|| text.strip_suffix('Z')).unwrap_or(text).trim();
-    for format in ["%Y-%m-%d %H:%M:%S%.f", "%Y-%m-%dT%H:%M:%S%.f", "%Y-%m-%d %H:%M"] {
-        if let Ok(time) = NaiveDateTime::parse_from_str(civil, format) {
-            return Some(time.and_utc().timestamp_micros());
-        }
-    }
-    for format in ["%Y-%m-%d %H:%M:%S%.f%#z", "%Y-%m-%dT%H:%M:%S%.f%#z"] {
-        if let Ok(time) = DateTime::parse_from_str(text, format) {
-            return Some(time.timestamp_micros());
-        }
-    }
-    let date = NaiveDate::parse_from_str(civil, "%Y-%m-%d").ok()?;
-    Some(date.and_hms_opt(0, 0, 0)?.and_utc().timestamp_micros())
+/// A text that is a number of seconds, as REST's own rows have it.
+fn seconds_text(text: &str) -> Option<i64> {
+    i64::try_from(parse_scaled(text, 6)?).ok()
+}
+
+fn micros(seconds: f64) -> Option<i64> {
+    let micros = (seconds * 1e6).round();
+    (micros.abs() < 9e18).then_some(micros as i64)
 }
 
 #[cfg(test)]
@@ -162,28 +209,68 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    #[test]
-    fn timestamps_in_every_dress() {
-        let cases = [
-            (json!("2024-01-01T12:00:00Z"), Some(1_704_110_400_000_000)),
-            (json!("2024-01-01 12:00:00 UTC"), Some(1_704_110_400_000_000)),
-            (json!("2024-01-01 12:00:00.25"), Some(1_704_110_400_250_000)),
-            (json!("2024-01-01 14:00:00+02"), Some(1_704_110_400_000_000)),
-            (json!("2024-01-01"), Some(1_704_067_200_000_000)),
-            (json!(1_704_110_400), Some(1_704_110_400_000_000)),
-            (json!(1_704_110_400.5), Some(1_704_110_400_500_000)),
-            (json!("yesterday"), None),
-            (json!(true), None),
-        ];
-        let field = Field {
-            name: "t".to_owned(),
-            field_type: FieldType::Timestamp,
-            mode: Mode::Nullable,
-            description: None,
-        };
+    fn check(field_type: FieldType, cases: Vec<(Value, Option<Cell<'static>>)>) {
+        let field = Field::new("t", field_type);
         for (value, expected) in cases {
-            let cell = cell(&field, &value, false);
-            assert_eq!(cell.ok(), expected.map(Cell::Int), "{value}");
+            assert_eq!(cell(&field, &value, false).ok(), expected, "{value}");
+        }
+    }
+
+    #[test]
+    fn numbers_in_timestamp_columns_are_seconds() {
+        let noon = Some(Cell::Int(1_704_110_400_000_000));
+        check(
+            FieldType::Timestamp,
+            vec![
+                (json!("2024-01-01T12:00:00Z"), noon.clone()),
+                (json!(1_704_110_400), noon.clone()),
+                (json!("1704110400"), noon),
+                (json!(1_704_110_400.5), Some(Cell::Int(1_704_110_400_500_000))),
+                (json!("yesterday"), None),
+                (json!(true), None),
+            ],
+        );
+    }
+
+    #[test]
+    fn decimals_intervals_and_ranges() {
+        check(
+            FieldType::Numeric,
+            vec![
+                (json!("1.5"), Some(Cell::Decimal(1_500_000_000))),
+                (json!(1.5), Some(Cell::Decimal(1_500_000_000))),
+                (json!(-2), Some(Cell::Decimal(-2_000_000_000))),
+                (json!("x"), None),
+                (json!(true), None),
+            ],
+        );
+        let days = |from, to| Some(Cell::Record(vec![from, to]));
+        check(
+            FieldType::Range(RangeElement::Date),
+            vec![
+                (json!("[1970-01-02, 1970-01-05)"), days(Cell::Int(1), Cell::Int(4))),
+                (json!("[UNBOUNDED, 1970-01-05)"), days(Cell::Null, Cell::Int(4))),
+                (json!({ "start": "1970-01-02", "end": null }), days(Cell::Int(1), Cell::Null)),
+                (json!("1970-01-02"), None),
+            ],
+        );
+        check(
+            FieldType::Interval,
+            vec![
+                (json!("1-2 3 4:5:6"), Some(Cell::Text("1-2 3 4:5:6".into()))),
+                (json!("P1Y"), None),
+            ],
+        );
+    }
+
+    #[test]
+    fn type_parameters_are_checked() {
+        let mut field = Field::new("s", FieldType::String);
+        field.parameters.length_max = Some(3);
+        for (text, fits) in [("äöü", true), ("four", false)] {
+            let row = json!({ "s": text });
+            let cells = row_cells(std::slice::from_ref(&field), row.as_object().unwrap(), false);
+            assert_eq!(cells.is_ok(), fits, "{text}");
         }
     }
 

@@ -10,7 +10,9 @@ use prost::encoding::{WireType, decode_key, decode_varint};
 use prost_types::DescriptorProto;
 use prost_types::field_descriptor_proto::{Label, Type};
 
-use super::cell::check;
+use super::cell::fit;
+use super::decimal::{big_numeric_of_bytes, numeric_of_bytes};
+use super::from_json::text_cell;
 use super::{BatchBuilder, Cell, CellError};
 use crate::limits::NESTING_MAX;
 use crate::schema::{Field, FieldType, Mode, TableSchema, index_of};
@@ -70,7 +72,16 @@ impl Decoder {
                 return Err(CellError::Invalid(text));
             }
             let nested = match (&target.field_type, field.r#type()) {
-                (FieldType::Record(inner), Type::Message) => {
+                (FieldType::Record(_) | FieldType::Range(_), Type::Message) => {
+                    let bounds;
+                    let inner = match &target.field_type {
+                        FieldType::Range(element) => {
+                            bounds = element.bounds();
+                            &bounds[..]
+                        }
+                        FieldType::Record(inner) => inner,
+                        _ => &[],
+                    };
                     let type_name = field.type_name().rsplit('.').next().unwrap_or_default();
                     let find = |it: &&DescriptorProto| it.name() == type_name;
                     let nested = message.nested_type.iter().find(find);
@@ -124,9 +135,8 @@ impl Decoder {
     }
 
     fn row<'a>(&self, bytes: &'a [u8]) -> Result<Vec<Cell<'a>>, CellError> {
-        let cells = self.message(bytes)?;
-        self.columns.iter().zip(&cells).try_for_each(|(field, cell)| check(field, cell))?;
-        Ok(cells)
+        let cells = self.columns.iter().zip(self.message(bytes)?);
+        cells.map(|(field, cell)| fit(field, cell)).collect()
     }
 
     fn message<'a>(&self, mut bytes: &'a [u8]) -> Result<Vec<Cell<'a>>, CellError> {
@@ -192,13 +202,8 @@ impl Decoder {
             (Type::Double, Raw::Fixed64(value)) => Cell::Float(f64::from_bits(value)),
             _ => return Err(malformed()),
         };
-        Ok(match (&field.field_type, cell) {
-            (FieldType::Float64, Cell::Int(value)) => Cell::Float(value as f64),
-            (FieldType::Timestamp, Cell::Text(text)) => {
-                Cell::Int(super::from_json::timestamp(&text).ok_or_else(|| wrong("no timestamp"))?)
-            }
-            (_, cell) => cell,
-        })
+        of_type(&field.field_type, cell)
+            .ok_or_else(|| wrong(&format!("cannot be converted to {}", field.field_type.name())))
     }
 }
 
@@ -252,28 +257,94 @@ fn push_item<'a>(list: &mut Cell<'a>, value: Cell<'a>) {
     }
 }
 
+/// A decoded scalar as the column has it ("Data type conversions" of the documentation).
+fn of_type<'a>(of: &FieldType, cell: Cell<'a>) -> Option<Cell<'a>> {
+    Some(match (of, cell) {
+        (FieldType::Float64, Cell::Int(value)) => Cell::Float(value as f64),
+        (FieldType::Numeric, Cell::Bytes(bytes)) => Cell::Decimal(numeric_of_bytes(&bytes)?),
+        (FieldType::BigNumeric, Cell::Bytes(bytes)) => {
+            Cell::BigDecimal(big_numeric_of_bytes(&bytes)?)
+        }
+        (FieldType::Numeric | FieldType::BigNumeric, Cell::Int(value)) => {
+            owned(text_cell(of, &value.to_string())?)
+        }
+        (FieldType::Numeric | FieldType::BigNumeric, Cell::Float(value)) => {
+            owned(text_cell(of, &value.to_string())?)
+        }
+        (FieldType::Time, Cell::Int(packed)) => Cell::Int(unpack_time(packed)?),
+        (FieldType::Datetime, Cell::Int(packed)) => Cell::Int(unpack_datetime(packed)?),
+        (FieldType::String, cell) => cell,
+        (of, Cell::Text(Cow::Borrowed(text))) => text_cell(of, text)?,
+        (of, Cell::Text(Cow::Owned(text))) => owned(text_cell(of, &text)?),
+        (_, cell) => cell,
+    })
+}
+
+/// A cell that borrows nothing.
+fn owned(cell: Cell<'_>) -> Cell<'static> {
+    match cell {
+        Cell::Null | Cell::Record(_) | Cell::List(_) => Cell::Null,
+        Cell::Bool(flag) => Cell::Bool(flag),
+        Cell::Int(value) => Cell::Int(value),
+        Cell::Float(value) => Cell::Float(value),
+        Cell::Decimal(value) => Cell::Decimal(value),
+        Cell::BigDecimal(value) => Cell::BigDecimal(value),
+        Cell::Text(text) => Cell::Text(Cow::Owned(text.into_owned())),
+        Cell::Bytes(bytes) => Cell::Bytes(Cow::Owned(bytes.into_owned())),
+    }
+}
+
+/// A TIME packed into 64 bits: hour, minute, second and microseconds from bit 32, 26, 20 and 0 on
+/// (ZetaSQL's `CivilTimeEncoder`).
+fn unpack_time(packed: i64) -> Option<i64> {
+    let packed = u64::try_from(packed).ok()?;
+    let (hour, minute, second) = (packed >> 32, packed >> 26 & 0x3f, packed >> 20 & 0x3f);
+    let micros = packed & 0xf_ffff;
+    if hour > 23 || minute > 59 || second > 59 || micros > 999_999 {
+        return None;
+    }
+    let seconds = (hour * 60 + minute) * 60 + second;
+    i64::try_from(seconds * 1_000_000 + micros).ok()
+}
+
+/// A DATETIME packed into 64 bits: year, month and day from bit 46, 42 and 37 on, and the time below.
+fn unpack_datetime(packed: i64) -> Option<i64> {
+    let bits = u64::try_from(packed).ok()?;
+    let (year, month, day) = (bits >> 46, bits >> 42 & 0xf, bits >> 37 & 0x1f);
+    let year = i32::try_from(year).ok().filter(|year| (1..=9999).contains(year))?;
+    let date = chrono::NaiveDate::from_ymd_opt(year, month as u32, day as u32)?;
+    let midnight = date.and_hms_opt(0, 0, 0)?.and_utc().timestamp_micros();
+    Some(midnight + unpack_time(packed & 0x1f_ffff_ffff)?)
+}
+
 fn fits(field_type: &FieldType, proto: Type) -> bool {
-    let integers = [
-        Type::Int32,
-        Type::Int64,
-        Type::Uint32,
-        Type::Sint32,
-        Type::Sint64,
-        Type::Fixed32,
-        Type::Sfixed32,
-        Type::Sfixed64,
-    ];
+    let is_integer = matches!(
+        proto,
+        Type::Int32
+            | Type::Int64
+            | Type::Uint32
+            | Type::Sint32
+            | Type::Sint64
+            | Type::Fixed32
+            | Type::Sfixed32
+            | Type::Sfixed64
+    );
+    let is_float = matches!(proto, Type::Double | Type::Float);
+    let is_text = proto == Type::String;
     match field_type {
         FieldType::Bool => proto == Type::Bool,
-        FieldType::Int64 => integers.contains(&proto),
-        FieldType::Float64 => {
-            matches!(proto, Type::Double | Type::Float) || integers.contains(&proto)
+        FieldType::Int64 => is_integer,
+        FieldType::Float64 => is_float || is_integer,
+        FieldType::Numeric | FieldType::BigNumeric => {
+            is_text || is_integer || is_float || proto == Type::Bytes
         }
-        FieldType::String | FieldType::Json => proto == Type::String,
+        FieldType::String | FieldType::Json | FieldType::Interval | FieldType::Geography => is_text,
         FieldType::Bytes => proto == Type::Bytes,
-        FieldType::Timestamp => matches!(proto, Type::Int64 | Type::String),
-        FieldType::Date => matches!(proto, Type::Int32 | Type::Int64),
-        FieldType::Record(_) => false,
+        FieldType::Timestamp | FieldType::Time | FieldType::Datetime => {
+            is_text || proto == Type::Int64
+        }
+        FieldType::Date => is_text || matches!(proto, Type::Int32 | Type::Int64),
+        FieldType::Range(_) | FieldType::Record(_) => false,
     }
 }
 

@@ -4,26 +4,40 @@
 
 use std::sync::Arc;
 
+use arrow::array::RecordBatch;
+use arrow::compute::concat_batches;
+use arrow::ipc::reader::StreamReader;
 use prost_types::DescriptorProto;
 use tonic::{Code, Status};
-use windtunnel_protos::bigquery::append_rows_request::Rows;
+use windtunnel_protos::bigquery::append_rows_request::{
+    ArrowData, MissingValueInterpretation as MissingValue, ProtoData, Rows,
+};
 use windtunnel_protos::bigquery::append_rows_response::{AppendResult, Response};
 use windtunnel_protos::bigquery::{
-    AppendRowsRequest, AppendRowsResponse, RowError, row_error, rpc,
+    AppendRowsRequest, AppendRowsResponse, RowError, TableSchema as ProtoSchema, row_error, rpc,
 };
 
 use super::Shared;
 use super::grpc::status_of;
+use super::proto_schema::proto_schema;
 use crate::clock::now_micros;
+use crate::rows::from_arrow::fitted;
 use crate::rows::from_proto::Decoder;
 use crate::schema::TableSchema;
 use crate::write_streams::{StreamError, parse_path};
+
+const DEFAULT_VALUE: i32 = MissingValue::DefaultValue as i32;
 
 /// What a connection remembers.
 #[derive(Default)]
 pub(super) struct Connection {
     stream: String,
     descriptor: Option<DescriptorProto>,
+    /// The table's schema as the client knows it, and the one that it has to be told of.
+    known: Option<Arc<TableSchema>>,
+    updated: Option<ProtoSchema>,
+    /// The IPC message of Arrow rows' schema.
+    arrow_schema: bytes::Bytes,
     /// The decoder, with the table's schema that it was made for.
     decoder: Option<(Arc<TableSchema>, Decoder)>,
 }
@@ -66,6 +80,7 @@ impl Connection {
         AppendRowsResponse {
             write_stream: stream,
             response: Some(response),
+            updated_schema: self.updated.take(),
             ..AppendRowsResponse::default()
         }
     }
@@ -76,16 +91,6 @@ impl Connection {
         stream: &str,
         request: AppendRowsRequest,
     ) -> Result<Option<i64>, Refused> {
-        let rows = match request.rows {
-            Some(Rows::ProtoRows(rows)) => rows,
-            Some(Rows::ArrowRows(_)) => {
-                let text = "AppendRows arrow_rows is not implemented by this emulator";
-                return Err(Refused::Whole(Status::unimplemented(text)));
-            }
-            None => {
-                return Err(Refused::Whole(Status::invalid_argument("Rows must be specified.")));
-            }
-        };
         let (table, _) = parse_path(stream).ok_or_else(|| {
             let text = format!("Invalid write_stream: \"{stream}\"");
             Refused::Whole(Status::invalid_argument(text))
@@ -94,35 +99,30 @@ impl Connection {
             stream.clone_into(&mut self.stream);
             self.decoder = None;
         }
-        if let Some(descriptor) = rows.writer_schema.and_then(|schema| schema.proto_descriptor)
-            && self.descriptor.as_ref() != Some(&descriptor)
-        {
-            self.descriptor = Some(descriptor);
-            self.decoder = None;
-        }
         let schema = {
             let state = shared.state();
             let table = state.catalog.table(&table).map_err(StreamError::from);
             Arc::clone(&table.map_err(|error| Refused::Whole(status_of(error)))?.schema)
         };
-        self.prepare(&schema)?;
-        let Some((schema, decoder)) = &self.decoder else {
-            let text = "Schema of the rows must be given with the first request of a connection.";
-            return Err(Refused::Whole(Status::invalid_argument(text)));
+        let wants_defaults = request.default_missing_value_interpretation()
+            == MissingValue::DefaultValue
+            || request.missing_value_interpretations.values().any(|it| *it == DEFAULT_VALUE);
+        if wants_defaults && schema.fields.iter().any(|field| field.default_value.is_some()) {
+            let text = "AppendRows with default values for missing fields is not implemented by \
+                        this emulator";
+            return Err(Refused::Whole(Status::unimplemented(text)));
+        }
+        if self.known.as_ref().is_some_and(|known| !Arc::ptr_eq(known, &schema)) {
+            self.updated = Some(proto_schema(&schema));
+        }
+        self.known = Some(Arc::clone(&schema));
+        let batch = match request.rows {
+            Some(Rows::ProtoRows(rows)) => self.proto_rows(rows, &schema)?,
+            Some(Rows::ArrowRows(rows)) => self.arrow_rows(rows, &schema)?,
+            None => {
+                return Err(Refused::Whole(Status::invalid_argument("Rows must be specified.")));
+            }
         };
-        let serialized = rows.rows.unwrap_or_default().serialized_rows;
-        let batch = decoder.decode(schema, &serialized).map_err(|errors| {
-            Refused::Rows(
-                errors
-                    .into_iter()
-                    .map(|error| RowError {
-                        index: i64::try_from(error.index).unwrap_or(i64::MAX),
-                        code: row_error::RowErrorCode::FieldsError.into(),
-                        message: error.error.to_string(),
-                    })
-                    .collect(),
-            )
-        })?;
         let offset = request.offset.map(|offset| u64::try_from(offset).unwrap_or(u64::MAX));
         let mut state = shared.state();
         let state = &mut *state;
@@ -131,6 +131,62 @@ impl Connection {
             .append(&mut state.catalog, stream, offset, batch, now_micros())
             .map_err(|error| Refused::Whole(status_of(error)))?;
         Ok(offset.map(|offset| i64::try_from(offset).unwrap_or(i64::MAX)))
+    }
+
+    fn proto_rows(
+        &mut self,
+        rows: ProtoData,
+        schema: &Arc<TableSchema>,
+    ) -> Result<RecordBatch, Refused> {
+        if let Some(descriptor) = rows.writer_schema.and_then(|schema| schema.proto_descriptor)
+            && self.descriptor.as_ref() != Some(&descriptor)
+        {
+            self.descriptor = Some(descriptor);
+            self.decoder = None;
+        }
+        self.prepare(schema)?;
+        let Some((schema, decoder)) = &self.decoder else { return Err(no_schema()) };
+        let serialized = rows.rows.unwrap_or_default().serialized_rows;
+        decoder.decode(schema, &serialized).map_err(|errors| {
+            let errors = errors.into_iter().map(|error| RowError {
+                index: i64::try_from(error.index).unwrap_or(i64::MAX),
+                code: row_error::RowErrorCode::FieldsError.into(),
+                message: error.error.to_string(),
+            });
+            Refused::Rows(errors.collect())
+        })
+    }
+
+    /// Rows as Arrow's IPC messages: the schema's comes with the first request.
+    fn arrow_rows(
+        &mut self,
+        rows: ArrowData,
+        schema: &TableSchema,
+    ) -> Result<RecordBatch, Refused> {
+        let invalid = |text: String| Refused::Whole(Status::invalid_argument(text));
+        if let Some(schema) = rows.writer_schema {
+            self.arrow_schema = schema.serialized_schema;
+        }
+        if self.arrow_schema.is_empty() {
+            return Err(no_schema());
+        }
+        let mut stream = self.arrow_schema.to_vec();
+        stream.extend_from_slice(&rows.rows.unwrap_or_default().serialized_record_batch);
+        let reader = StreamReader::try_new(&stream[..], None)
+            .map_err(|error| invalid(format!("Invalid Arrow schema: {error}")))?;
+        for field in reader.schema().fields() {
+            if schema.index_of(field.name()).is_none() {
+                let text =
+                    format!("Input schema has more fields than BigQuery schema: {}", field.name());
+                return Err(invalid(text));
+            }
+        }
+        let batches = reader.map(|batch| {
+            let batch = batch.map_err(|error| invalid(format!("Invalid Arrow rows: {error}")))?;
+            fitted(&batch, schema).map_err(|error| invalid(error.to_string()))
+        });
+        let batches: Vec<RecordBatch> = batches.collect::<Result<_, _>>()?;
+        concat_batches(&schema.to_arrow(), &batches).map_err(|error| invalid(error.to_string()))
     }
 
     /// Makes the decoder for the table's schema as it is now.
@@ -147,6 +203,11 @@ impl Connection {
         self.decoder = Some((Arc::clone(schema), decoder));
         Ok(())
     }
+}
+
+fn no_schema() -> Refused {
+    let text = "Schema of the rows must be given with the first request of a connection.";
+    Refused::Whole(Status::invalid_argument(text))
 }
 
 enum Refused {

@@ -1,30 +1,28 @@
-//! gRPC: the Storage Write API, and the Storage Read API refused by name.
+//! gRPC: the Storage Write API.
 
 use std::sync::Arc;
 
 use tokio::sync::mpsc;
-use tokio_stream::Empty;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status, Streaming};
-use windtunnel_protos::bigquery::big_query_read_server::BigQueryRead;
 use windtunnel_protos::bigquery::big_query_write_server::BigQueryWrite;
 use windtunnel_protos::bigquery::{
     AppendRowsRequest, AppendRowsResponse, BatchCommitWriteStreamsRequest,
-    BatchCommitWriteStreamsResponse, CreateReadSessionRequest, CreateWriteStreamRequest,
-    FinalizeWriteStreamRequest, FinalizeWriteStreamResponse, FlushRowsRequest, FlushRowsResponse,
-    GetWriteStreamRequest, ReadRowsRequest, ReadRowsResponse, ReadSession, SplitReadStreamRequest,
-    SplitReadStreamResponse, StorageError, WriteStream, storage_error, write_stream,
+    BatchCommitWriteStreamsResponse, CreateWriteStreamRequest, FinalizeWriteStreamRequest,
+    FinalizeWriteStreamResponse, FlushRowsRequest, FlushRowsResponse, GetWriteStreamRequest,
+    StorageError, WriteStream, storage_error, write_stream,
 };
 
 use super::Shared;
 use super::append::Connection;
+use super::proto_schema::proto_schema;
 use crate::clock::now_micros;
 use crate::limits::APPEND_RESPONSES;
 use crate::write_streams::{self, CommitProblem, StreamError, StreamKind, parse_path};
 
 #[derive(Clone)]
 pub(super) struct Wire {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
 impl Wire {
@@ -39,7 +37,9 @@ pub(super) fn status_of(error: StreamError) -> Status {
     match error {
         StreamError::NotFound(_) => Status::not_found(text),
         StreamError::AlreadyExists { .. } => Status::already_exists(text),
-        StreamError::OutOfRange { .. } => Status::out_of_range(text),
+        StreamError::OutOfRange { .. } | StreamError::BeyondEnd { .. } => {
+            Status::out_of_range(text)
+        }
         StreamError::Finalized(_) => Status::failed_precondition(text),
         StreamError::Invalid(_) => Status::invalid_argument(text),
     }
@@ -67,7 +67,10 @@ impl BigQueryWrite for Wire {
         let state = &mut *state;
         let stream =
             state.streams.create(&state.catalog, &table, kind, now_micros()).map_err(status_of)?;
-        Ok(Response::new(resource(stream)))
+        let mut made = resource(stream);
+        let table = state.catalog.table(&table).map_err(StreamError::from).map_err(status_of)?;
+        made.table_schema = Some(proto_schema(&table.schema));
+        Ok(Response::new(made))
     }
 
     async fn append_rows(
@@ -102,6 +105,7 @@ impl BigQueryWrite for Wire {
                 name: name.clone(),
                 r#type: write_stream::Type::Committed.into(),
                 create_time: Some(timestamp(table.created_at)),
+                location: "us".to_owned(),
                 ..WriteStream::default()
             }));
         }
@@ -164,25 +168,6 @@ impl BigQueryWrite for Wire {
     }
 }
 
-#[tonic::async_trait]
-impl BigQueryRead for Wire {
-    type ReadRowsStream = Empty<Result<ReadRowsResponse, Status>>;
-
-    async fn read_rows(
-        &self,
-        _: Request<ReadRowsRequest>,
-    ) -> Result<Response<Self::ReadRowsStream>, Status> {
-        Err(Status::unimplemented(
-            "google.cloud.bigquery.storage.v1.BigQueryRead/ReadRows is not implemented by this emulator",
-        ))
-    }
-
-    windtunnel_protos::unimplemented_methods! { "google.cloud.bigquery.storage.v1.BigQueryRead":
-        create_read_session(CreateReadSessionRequest) -> ReadSession = "CreateReadSession";
-        split_read_stream(SplitReadStreamRequest) -> SplitReadStreamResponse = "SplitReadStream";
-    }
-}
-
 fn resource(stream: &write_streams::WriteStream) -> WriteStream {
     let kind = match stream.kind {
         StreamKind::Pending => write_stream::Type::Pending,
@@ -194,8 +179,6 @@ fn resource(stream: &write_streams::WriteStream) -> WriteStream {
         r#type: kind.into(),
         create_time: Some(timestamp(stream.created_at)),
         commit_time: stream.committed_at.map(timestamp),
-        write_mode: write_stream::WriteMode::Insert.into(),
-        location: "US".to_owned(),
         ..WriteStream::default()
     }
 }
@@ -214,7 +197,7 @@ fn storage_error((entity, problem): (String, CommitProblem)) -> StorageError {
     StorageError { code: code.into(), entity, error_message }
 }
 
-fn timestamp(micros: i64) -> prost_types::Timestamp {
+pub(super) fn timestamp(micros: i64) -> prost_types::Timestamp {
     let nanos = i32::try_from(micros.rem_euclid(1_000_000) * 1_000).expect("below 10^9");
     prost_types::Timestamp { seconds: micros.div_euclid(1_000_000), nanos }
 }

@@ -12,7 +12,7 @@ use std::sync::Arc;
 fn world() -> (Catalog, WriteStreams, TableId) {
     let mut catalog = Catalog::default();
     catalog.create_dataset("p", "d", "US", Map::new(), 0).unwrap();
-    let id = TableId { project: "p".into(), dataset: "d".into(), table: "t".into() };
+    let id = TableId::new("p", "d", "t");
     let schema = json!({ "fields": [{ "name": "n", "type": "INTEGER" }] });
     catalog
         .create_table(id.clone(), TableSchema::from_json(&schema).unwrap(), Map::new(), 0)
@@ -29,7 +29,7 @@ fn visible(catalog: &Catalog, id: &TableId) -> Vec<i64> {
     let table = catalog.table(id).unwrap();
     let values =
         |batch: &RecordBatch| batch.column(0).as_primitive::<Int64Type>().values().to_vec();
-    table.segments().iter().flat_map(values).collect()
+    table.segments().iter().flat_map(|segment| values(&segment.batch)).collect()
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Expressions.
 
-use super::{Ident, OrderItem, Path, Query};
+use super::{Ident, OptionItem, OrderItem, Path, Query};
 use crate::error::Offset;
 
 /// An expression.
@@ -330,4 +330,8 @@ pub(crate) enum TypeExprKind {
 pub(crate) struct TypeField {
     pub(crate) name: Option<Ident>,
     pub(crate) field_type: TypeExpr,
+    /// `COLLATE '…'`, `NOT NULL`, `OPTIONS(…)`: in columns of tables alone.
+    pub(crate) collation: Option<String>,
+    pub(crate) not_null: bool,
+    pub(crate) options: Vec<OptionItem>,
 }

@@ -40,14 +40,15 @@ pub(crate) enum QueryBody {
     From(Box<FromItem>),
 }
 
-/// `left OPERATOR right`; chains lean left.
+/// `left OPERATOR right`; chains lean left, but long ones of `UNION` are balanced.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SetOperation {
     pub(crate) operator: SetOperator,
     pub(crate) distinct: bool,
     pub(crate) left: QueryBody,
     pub(crate) right: QueryBody,
-    /// `BY NAME`, `CORRESPONDING`: columns match by name. With a mode: inner (none), `FULL`, `LEFT`, `STRICT`.
+    /// `BY NAME`, `CORRESPONDING`: columns match by name. With a mode: inner (none), `FULL`, `LEFT`, `STRICT`;
+    /// `BY NAME` without a word before it is `STRICT`.
     pub(crate) by_name: bool,
     pub(crate) mode: Option<String>,
     pub(crate) by_columns: Vec<Ident>,
@@ -182,6 +183,8 @@ pub(crate) enum TvfArg {
     /// `(SELECT …)`
     Query(Box<Query>),
     Expr(Arg),
+    /// `name => TABLE …`, `name => MODEL …`
+    Named(Ident, Box<TvfArg>),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -251,6 +254,11 @@ pub(crate) type UnpivotSource = Vec<Path>;
 pub(crate) enum PipeOperator {
     Select(Box<Select>),
     Extend(Vec<SelectItem>),
+    /// `EXTEND … WINDOW name AS (…)`
+    ExtendWithWindows {
+        items: Vec<SelectItem>,
+        windows: Vec<(Ident, WindowSpec)>,
+    },
     Set(Vec<(Path, Expr)>),
     Drop(Vec<Ident>),
     Rename(Vec<(Ident, Ident)>),
@@ -278,6 +286,9 @@ pub(crate) enum PipeOperator {
         operator: SetOperator,
         distinct: bool,
         by_name: bool,
+        /// As in [`SetOperation`].
+        mode: Option<String>,
+        by_columns: Vec<Ident>,
         queries: Vec<Query>,
     },
     Call {

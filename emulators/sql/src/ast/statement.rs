@@ -53,6 +53,8 @@ pub(crate) enum StatementKind {
     DropAllRowAccessPolicies(Path),
     /// `UNDROP SCHEMA …`
     Undrop {
+        /// `IF NOT EXISTS`
+        exists: IfExists,
         path: Path,
     },
     ExportData(ExportData),
@@ -220,13 +222,21 @@ pub(crate) enum MergeAction {
     Delete,
 }
 
+/// `DEFAULT …`, and where it stands in the text: a column keeps its words.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct DefaultValue {
+    pub(crate) value: Expr,
+    pub(crate) from: Offset,
+    pub(crate) to: Offset,
+}
+
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct ColumnDefinition {
     pub(crate) name: Ident,
     /// Missing only in the column list of a view.
     pub(crate) column_type: Option<TypeExpr>,
     pub(crate) not_null: bool,
-    pub(crate) default: Option<Expr>,
+    pub(crate) default: Option<DefaultValue>,
     pub(crate) collation: Option<String>,
     pub(crate) options: Vec<OptionItem>,
     /// `PRIMARY KEY`, `REFERENCES …` on the column itself.
@@ -270,6 +280,10 @@ pub(crate) struct CreateTable {
     pub(crate) default_collation: Option<String>,
     pub(crate) partition_by: Option<PartitionBy>,
     pub(crate) cluster_by: Vec<Path>,
+    /// `WITH PARTITION COLUMNS [(…)]`, of external tables.
+    pub(crate) partition_columns: Option<Vec<ColumnDefinition>>,
+    /// `WITH CONNECTION …`
+    pub(crate) connection: Option<Path>,
     pub(crate) options: Vec<OptionItem>,
     pub(crate) query: Option<Query>,
 }
@@ -413,7 +427,7 @@ pub(crate) enum AlterColumnAction {
     SetOptions(Vec<OptionItem>),
     DropNotNull,
     SetDataType(TypeExpr),
-    SetDefault(Expr),
+    SetDefault(DefaultValue),
     DropDefault,
 }
 
@@ -442,6 +456,8 @@ pub(crate) struct ExportData {
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct LoadData {
     pub(crate) overwrite: bool,
+    /// `INTO TEMP TABLE`
+    pub(crate) temporary: bool,
     pub(crate) path: Path,
     pub(crate) columns: Vec<ColumnDefinition>,
     pub(crate) partition_by: Option<PartitionBy>,

@@ -97,11 +97,12 @@ impl Eq for GroupKey {}
 
 impl Hash for GroupKey {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        hash(&self.0, state);
+        hash_group(&self.0, state);
     }
 }
 
-fn hash<H: Hasher>(value: &Value, state: &mut H) {
+/// The hash that goes with [`GroupKey`]'s equality.
+pub(crate) fn hash_group<H: Hasher>(value: &Value, state: &mut H) {
     match value {
         // Geographies and JSON do not group; their hash need only be consistent.
         Value::Null | Value::Geography(_) | Value::Json(_) => state.write_u8(0),
@@ -123,10 +124,10 @@ fn hash<H: Hasher>(value: &Value, state: &mut H) {
         Value::String(value) => value.hash(state),
         Value::Bytes(value) => value.hash(state),
         Value::Interval(value) => value.comparable_nanos().hash(state),
-        Value::Range(ends) => ends.iter().for_each(|end| hash(end, state)),
+        Value::Range(ends) => ends.iter().for_each(|end| hash_group(end, state)),
         Value::Array(values) | Value::Struct(values) => {
             state.write_usize(values.len());
-            values.iter().for_each(|value| hash(value, state));
+            values.iter().for_each(|value| hash_group(value, state));
         }
     }
 }

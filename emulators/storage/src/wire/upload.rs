@@ -1,131 +1,140 @@
 //! Uploads: media (one body), multipart (metadata and body), resumable (a session of chunks).
 
-use std::sync::Arc;
-
-use axum::http::header::{CONTENT_TYPE, LOCATION, RANGE};
-use axum::http::{HeaderMap, StatusCode};
-use axum::response::{IntoResponse, Response};
+use axum::http::StatusCode;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
 
-use super::Shared;
-use super::json::{self, spec_from};
+use super::json::spec_from;
 use super::multipart::{boundary, parts};
-use super::request::Query;
-use super::rest::{Call, ok};
+use super::objects::reply;
+use super::reply::Reply;
+use super::request::{Call, json_of};
+use super::{Shared, transcode};
 use crate::broker::{BrokerError, ChunkOutcome, ObjectSpec, UploadId};
-use crate::clock::now_micros;
 
-pub(super) fn handle(
-    shared: &Arc<Shared>,
-    call: &Call<'_>,
-    query: &Query,
-    bucket: &str,
-) -> Result<Response, BrokerError> {
+/// What the service answers to a cancelled upload (documented): no name in the registry.
+const CANCELLED: u16 = 499;
+
+/// Calls on `/upload/storage/v1/b/BUCKET/o`.
+pub(super) fn handle(shared: &Shared, call: &Call, bucket: &str) -> Result<Reply, BrokerError> {
+    let query = &call.query;
     match (call.method.as_str(), query.get("uploadType"), query.get("upload_id")) {
-        ("PUT", _, Some(id)) => chunk(shared, call, id, bucket),
+        ("PUT" | "POST", _, Some(id)) => chunk(shared, call, id),
         ("DELETE", _, Some(id)) => {
-            shared.broker().cancel_upload(upload_id(id)?)?;
-            // What the service answers to a cancelled upload (documented).
-            Ok(StatusCode::from_u16(499).unwrap_or(StatusCode::NO_CONTENT).into_response())
+            shared.broker(call.now).cancel_upload(upload_id(id)?)?;
+            let status = StatusCode::from_u16(CANCELLED).unwrap_or(StatusCode::NO_CONTENT);
+            Ok(Reply::empty(status))
         }
         ("POST", Some("media"), _) => {
-            let content_type = call.header(CONTENT_TYPE.as_str()).map(str::to_owned);
-            let spec = ObjectSpec { content_type, ..ObjectSpec::default() };
-            put(shared, query, bucket, spec, call.body.clone())
+            let mut spec = ObjectSpec::default();
+            spec.attributes.content_type = call.header("content-type").map(str::to_owned);
+            put(shared, call, bucket, spec, body(call)?)
         }
-        ("POST", Some("multipart"), _) => multipart(shared, call, query, bucket),
-        ("POST", Some("resumable"), _) => start(shared, call, query, bucket),
+        ("POST", Some("multipart"), _) => multipart(shared, call, bucket),
+        ("POST", Some("resumable"), _) => start(shared, call, bucket),
+        ("POST", None, _) => Err(BrokerError::Required("uploadType")),
         _ => Err(call.unknown()),
     }
 }
 
-fn put(
-    shared: &Shared,
-    query: &Query,
-    bucket: &str,
-    mut spec: ObjectSpec,
-    content: bytes::Bytes,
-) -> Result<Response, BrokerError> {
-    if let Some(name) = query.get("name") {
-        name.clone_into(&mut spec.name);
+/// The body of a call, decompressed when it was compressed for the way.
+fn body(call: &Call) -> Result<Bytes, BrokerError> {
+    match call.header("content-encoding") {
+        None | Some("identity") => Ok(call.body.clone()),
+        Some("gzip") => transcode::gunzip(&call.body)
+            .ok_or_else(|| BrokerError::Invalid("The body is not gzip.".to_owned())),
+        Some(other) => Err(BrokerError::Unimplemented(format!("Content-Encoding: {other}"))),
     }
-    let conditions = query.preconditions()?;
-    let mut broker = shared.broker();
-    let object = broker.put(bucket, spec, content, conditions, now_micros())?;
-    Ok(ok(json::object(bucket, object, &shared.base_url)))
 }
 
-fn multipart(
+/// What the query says of the object besides the resource.
+fn complete(call: &Call, spec: &mut ObjectSpec) -> Result<(), BrokerError> {
+    if let Some(name) = call.query.get("name") {
+        name.clone_into(&mut spec.name);
+    }
+    if spec.name.is_empty() {
+        return Err(BrokerError::Required("name"));
+    }
+    if let Some(encoding) = call.query.get("contentEncoding") {
+        spec.attributes.content_encoding = Some(encoding.to_owned());
+    }
+    let content_type = &mut spec.attributes.content_type;
+    content_type.get_or_insert_with(|| "application/octet-stream".to_owned());
+    Ok(())
+}
+
+fn put(
     shared: &Shared,
-    call: &Call<'_>,
-    query: &Query,
+    call: &Call,
     bucket: &str,
-) -> Result<Response, BrokerError> {
+    mut spec: ObjectSpec,
+    content: Bytes,
+) -> Result<Reply, BrokerError> {
+    complete(call, &mut spec)?;
+    let (crc32c, md5) = hashes(call);
+    spec.crc32c = spec.crc32c.or(crc32c);
+    spec.md5 = spec.md5.or(md5);
+    let (content, conditions) = (content.into(), call.query.preconditions()?);
+    let mut broker = shared.broker(call.now);
+    Ok(reply(shared, broker.put(bucket, spec, content, conditions, call.now)?))
+}
+
+fn multipart(shared: &Shared, call: &Call, bucket: &str) -> Result<Reply, BrokerError> {
     let malformed = || BrokerError::Invalid("Malformed multipart body.".to_owned());
-    let header = call.header(CONTENT_TYPE.as_str()).ok_or_else(malformed)?;
+    let header = call.header("content-type").ok_or_else(malformed)?;
     let boundary = boundary(header).ok_or_else(malformed)?;
-    let parts = parts(&call.body, &boundary).ok_or_else(malformed)?;
+    let body = body(call)?;
+    let parts = parts(&body, &boundary).ok_or_else(malformed)?;
     let [metadata, media, rest @ ..] = &parts[..] else { return Err(malformed()) };
-    let mut spec = spec_from(&call.body[metadata.content.clone()])?;
+    let mut spec = spec_from(&json_of(&body[metadata.content.clone()])?)?;
     if let [trailing] = rest {
-        let trailing = spec_from(&call.body[trailing.content.clone()])?;
+        let trailing = spec_from(&json_of(&body[trailing.content.clone()])?)?;
         spec.crc32c = spec.crc32c.or(trailing.crc32c);
         spec.md5 = spec.md5.or(trailing.md5);
     }
     let media_type = media.header("content-type").filter(|text| *text != "*/*");
-    spec.content_type = spec.content_type.or_else(|| media_type.map(str::to_owned));
-    put(shared, query, bucket, spec, call.body.slice(media.content.clone()))
+    let content_type = &mut spec.attributes.content_type;
+    *content_type = content_type.take().or_else(|| media_type.map(str::to_owned));
+    put(shared, call, bucket, spec, body.slice(media.content.clone()))
 }
 
-fn start(
-    shared: &Shared,
-    call: &Call<'_>,
-    query: &Query,
-    bucket: &str,
-) -> Result<Response, BrokerError> {
-    let mut spec = spec_from(&call.body)?;
-    if let Some(name) = query.get("name") {
-        name.clone_into(&mut spec.name);
-    }
-    if spec.content_type.is_none() {
-        spec.content_type = call.header("x-upload-content-type").map(str::to_owned);
-    }
-    let UploadId(id) = shared.broker().start_upload(bucket, spec, query.preconditions()?)?;
+fn start(shared: &Shared, call: &Call, bucket: &str) -> Result<Reply, BrokerError> {
+    let mut spec = spec_from(&call.json()?)?;
+    let content_type = &mut spec.attributes.content_type;
+    *content_type =
+        content_type.take().or_else(|| call.header("x-upload-content-type").map(str::to_owned));
+    complete(call, &mut spec)?;
+    let conditions = call.query.preconditions()?;
+    let UploadId(id) = shared.broker(call.now).start_upload(bucket, spec, conditions)?;
     let location = format!(
         "{}/upload/storage/v1/b/{bucket}/o?uploadType=resumable&upload_id={id:016x}",
         shared.base_url
     );
-    Ok((StatusCode::OK, [(LOCATION, location)]).into_response())
+    Ok(Reply::empty(StatusCode::OK)
+        .with("location", &location)
+        .with("x-guploader-uploadid", &format!("{id:016x}")))
 }
 
-fn chunk(
-    shared: &Shared,
-    call: &Call<'_>,
-    id: &str,
-    bucket: &str,
-) -> Result<Response, BrokerError> {
+fn chunk(shared: &Shared, call: &Call, id: &str) -> Result<Reply, BrokerError> {
+    let body = body(call)?;
     let range = match call.header("content-range") {
         Some(header) => ContentRange::parse(header)
             .ok_or_else(|| BrokerError::Invalid(format!("Invalid Content-Range: {header}")))?,
-        None => ContentRange { offset: Some(0), total: Some(call.body.len()) },
+        None => ContentRange { offset: Some(0), total: Some(body.len()) },
     };
-    let trailing = ObjectSpec { crc32c: hash_header(&call.headers), ..ObjectSpec::default() };
-    let mut broker = shared.broker();
-    let outcome = broker.upload_chunk(
-        upload_id(id)?,
-        range.offset,
-        &call.body,
-        range.total,
-        &trailing,
-        now_micros(),
-    )?;
+    let (crc32c, md5) = hashes(call);
+    let trailing = ObjectSpec { crc32c, md5, ..ObjectSpec::default() };
+    let id = upload_id(id)?;
+    let mut broker = shared.broker(call.now);
+    let (offset, total) = (range.offset, range.total);
+    let outcome = broker.upload_chunk(id, offset, &body, total, &trailing, call.now)?;
+    let resume = StatusCode::PERMANENT_REDIRECT;
     Ok(match outcome {
-        ChunkOutcome::Finished(object) => ok(json::object(bucket, object, &shared.base_url)),
-        ChunkOutcome::Incomplete(0) => StatusCode::PERMANENT_REDIRECT.into_response(),
+        ChunkOutcome::Finished(view) => reply(shared, view),
+        ChunkOutcome::Incomplete(0) => Reply::empty(resume),
         ChunkOutcome::Incomplete(taken) => {
-            let range = format!("bytes=0-{}", taken - 1);
-            (StatusCode::PERMANENT_REDIRECT, [(RANGE, range)]).into_response()
+            Reply::empty(resume).with("range", &format!("bytes=0-{}", taken - 1))
         }
     })
 }
@@ -134,11 +143,16 @@ fn upload_id(text: &str) -> Result<UploadId, BrokerError> {
     u64::from_str_radix(text, 16).map(UploadId).map_err(|_| BrokerError::UploadNotFound)
 }
 
-/// `x-goog-hash: crc32c=…`, as it comes with the last chunk.
-fn hash_header(headers: &HeaderMap) -> Option<u32> {
-    let value = headers.get("x-goog-hash")?.to_str().ok()?;
-    let encoded = value.split(',').find_map(|part| part.trim().strip_prefix("crc32c="))?;
-    Some(u32::from_be_bytes(STANDARD.decode(encoded).ok()?.try_into().ok()?))
+/// `x-goog-hash: crc32c=…,md5=…` and `Content-MD5`, as they come with the last bytes.
+pub(super) fn hashes(call: &Call) -> (Option<u32>, Option<Vec<u8>>) {
+    let headers = call.headers.get_all("x-goog-hash");
+    let values = headers.iter().filter_map(|value| value.to_str().ok());
+    let parts: Vec<&str> = values.flat_map(|value| value.split(',')).map(str::trim).collect();
+    let find = |name: &str| parts.iter().find_map(|part| part.strip_prefix(name));
+    let decode = |text: &str| STANDARD.decode(text).ok();
+    let crc32c = find("crc32c=").and_then(decode).and_then(|bytes| bytes.try_into().ok());
+    let md5 = find("md5=").or_else(|| call.header("content-md5")).and_then(decode);
+    (crc32c.map(u32::from_be_bytes), md5)
 }
 
 /// `bytes 0-99/200`, `bytes 0-99/*`, or without a range (`bytes */200`), which asks for the state.

@@ -1,0 +1,515 @@
+//! Queries: common tables, set operations, order and limit around a body.
+
+use std::sync::Arc;
+
+use super::coercion::{coerce_to, supertype};
+use super::scope::Names;
+use super::select::{Relation, ordinal};
+use super::{Analyzer, CommonName};
+use crate::ast::{self, QueryBody, SetOperator};
+use crate::error::{Offset, Result, SqlError};
+use crate::resolved::{Column, ColumnId, CommonTable, Expr, Plan, Recursion, SetOperation};
+use crate::sql_type::Type;
+use crate::value::Value;
+
+impl Analyzer<'_> {
+    /// A query; common tables are seen in it alone.
+    pub(super) fn resolve_query(&mut self, query: &ast::Query) -> Result<Relation> {
+        let visible = self.common.len();
+        let tables = match &query.with {
+            Some(with) => self.common_tables(with),
+            None => Ok(Vec::new()),
+        };
+        let relation = tables.and_then(|tables| {
+            let mut relation = self.query_tail(query)?;
+            if !tables.is_empty() {
+                relation.plan = Plan::With { tables, body: Box::new(relation.plan) };
+            }
+            Ok(relation)
+        });
+        self.common.truncate(visible);
+        relation
+    }
+
+    fn query_tail(&mut self, query: &ast::Query) -> Result<Relation> {
+        if let QueryBody::From(from) = &query.body {
+            let (plan, names) = self.resolve_from(from)?;
+            return self.resolve_pipes(plan, names, query);
+        }
+        let mut relation = match &query.body {
+            QueryBody::Select(select) => self.resolve_select(select, &query.order_by)?,
+            body => {
+                let relation = self.resolve_body(body)?;
+                self.order_relation(relation, &query.order_by)?
+            }
+        };
+        relation.plan = self.limited(relation.plan, query.limit.as_ref(), query.offset.as_ref())?;
+        if query.pipes.is_empty() {
+            return Ok(relation);
+        }
+        let (plan, names) = self.names_of(relation, "");
+        self.resolve_pipes(plan, names, query)
+    }
+
+    fn resolve_body(&mut self, body: &QueryBody) -> Result<Relation> {
+        match body {
+            QueryBody::Select(select) => self.resolve_select(select, &[]),
+            QueryBody::Parenthesised(query) => self.resolve_query(query),
+            QueryBody::SetOperation(operation) => self.set_operation(operation),
+            QueryBody::From(from) => {
+                let (plan, names) = self.resolve_from(from)?;
+                let columns = names.star();
+                Ok(Relation { plan, columns, is_value_table: false })
+            }
+        }
+    }
+
+    /// `ORDER BY` over a relation whose columns have names.
+    fn order_relation(
+        &mut self,
+        relation: Relation,
+        order_by: &[ast::OrderItem],
+    ) -> Result<Relation> {
+        if order_by.is_empty() {
+            return Ok(relation);
+        }
+        let Relation { plan, columns, is_value_table } = relation;
+        let names = Names::of_columns(&columns);
+        let items = self.with_names(names, |this| {
+            order_by
+                .iter()
+                .map(|item| {
+                    let value = match ordinal(&item.value) {
+                        Some(ordinal) => nth_column(&columns, ordinal, item.value.at)?,
+                        None => this.in_clause("ORDER BY clause after set operation", |this| {
+                            this.resolve(&item.value)
+                        })?,
+                    };
+                    this.sort_item(value, item)
+                })
+                .collect::<Result<Vec<_>>>()
+        })?;
+        let plan = Plan::Sort { input: Box::new(plan), items };
+        Ok(Relation { plan, columns, is_value_table })
+    }
+
+    pub(super) fn limited(
+        &mut self,
+        plan: Plan,
+        limit: Option<&ast::Expr>,
+        offset: Option<&ast::Expr>,
+    ) -> Result<Plan> {
+        if limit.is_none() && offset.is_none() {
+            return Ok(plan);
+        }
+        let mut count = |expr: &ast::Expr| {
+            let what = "LIMIT and OFFSET";
+            let value =
+                self.in_clause("LIMIT clause", |this| this.resolve_as(expr, &Type::Int64, what))?;
+            if let Some(Value::Int64(count)) = value.as_literal()
+                && *count < 0
+            {
+                return Err(SqlError::at(
+                    expr.at,
+                    format!("Expected integer literal or parameter, but got {count}"),
+                ));
+            }
+            Ok(value)
+        };
+        let limit = limit.map(&mut count).transpose()?;
+        let offset = offset.map(&mut count).transpose()?;
+        Ok(Plan::Limit { input: Box::new(plan), limit, offset })
+    }
+
+    fn common_tables(&mut self, with: &ast::With) -> Result<Vec<CommonTable>> {
+        let mut tables = Vec::with_capacity(with.tables.len());
+        for table in &with.tables {
+            let is_known = with
+                .tables
+                .iter()
+                .filter(|other| other.name.name.eq_ignore_ascii_case(&table.name.name))
+                .count()
+                > 1;
+            if is_known {
+                return Err(SqlError::at(
+                    table.name.at,
+                    format!("Duplicate alias {} for WITH subquery", table.name.name),
+                ));
+            }
+            let recursive = match recursive_parts(with, table) {
+                Some((base, step, distinct)) => {
+                    self.recursive_table(table, base, step, distinct)?
+                }
+                None => None,
+            };
+            let resolved = match recursive {
+                Some(recursive) => recursive,
+                None => {
+                    let relation =
+                        self.with_fresh_collector(|this| this.resolve_query(&table.query))?;
+                    let number = self.new_common(
+                        &table.name.name,
+                        &relation.columns,
+                        relation.is_value_table,
+                    );
+                    let columns = relation.columns.iter().map(|column| column.id).collect();
+                    CommonTable { number, plan: relation.plan, columns, recursion: None }
+                }
+            };
+            tables.push(resolved);
+        }
+        Ok(tables)
+    }
+
+    /// A query that stands apart has no part in the aggregates of the one around it.
+    pub(super) fn with_fresh_collector<T>(
+        &mut self,
+        body: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let outer = std::mem::take(&mut self.collector);
+        let result = body(self);
+        self.collector = outer;
+        result
+    }
+
+    fn new_common(&mut self, name: &str, columns: &[Column], is_value_table: bool) -> usize {
+        let number = self.next_common;
+        self.next_common += 1;
+        let columns = columns
+            .iter()
+            .map(|column| (Arc::clone(&column.name), column.column_type.clone()))
+            .collect();
+        self.common.push(CommonName { name: name.to_owned(), number, columns, is_value_table });
+        number
+    }
+
+    /// `base UNION step`; `None` when the step does not read the table itself.
+    fn recursive_table(
+        &mut self,
+        table: &ast::CommonTable,
+        base: &QueryBody,
+        step: &QueryBody,
+        distinct: bool,
+    ) -> Result<Option<CommonTable>> {
+        let first = self.with_fresh_collector(|this| this.resolve_body(base))?;
+        let mut columns = first.columns.clone();
+        let depth = match &table.depth {
+            None => None,
+            Some((alias, low, high)) => {
+                let name = alias.as_ref().map_or("depth", |alias| &alias.name);
+                columns.push(self.named_column(name, Type::Int64));
+                Some((
+                    self.depth_bound(low.as_ref())?.unwrap_or(0),
+                    self.depth_bound(high.as_ref())?,
+                ))
+            }
+        };
+        let number = self.new_common(&table.name.name, &columns, first.is_value_table);
+        let next = self.with_fresh_collector(|this| this.resolve_body(step))?;
+        if !self.common_read.contains(&number) {
+            self.common.pop();
+            return Ok(None);
+        }
+        if next.columns.len() != first.columns.len() {
+            let text = format!(
+                "Queries in UNION ALL have mismatched column count; query 1 has {} columns, query 2 has {} columns",
+                first.columns.len(),
+                next.columns.len()
+            );
+            return Err(SqlError::at(table.query.at, text));
+        }
+        let types: Vec<Type> =
+            first.columns.iter().map(|column| column.column_type.clone()).collect();
+        let (next_plan, next_ids) = self.as_types(next, &types, table.query.at)?;
+        Ok(Some(CommonTable {
+            number,
+            plan: first.plan,
+            columns: first.columns.iter().map(|column| column.id).collect(),
+            recursion: Some(Recursion { plan: next_plan, columns: next_ids, distinct, depth }),
+        }))
+    }
+
+    fn depth_bound(&mut self, bound: Option<&ast::Expr>) -> Result<Option<i64>> {
+        let Some(bound) = bound else { return Ok(None) };
+        match self.resolve(bound)?.as_literal() {
+            Some(Value::Int64(depth)) if *depth >= 0 => Ok(Some(*depth)),
+            _ => Err(SqlError::at(bound.at, "Expected a non-negative integer for the depth")),
+        }
+    }
+
+    /// A relation's columns cast to types.
+    fn as_types(
+        &mut self,
+        relation: Relation,
+        types: &[Type],
+        at: Offset,
+    ) -> Result<(Plan, Vec<ColumnId>)> {
+        let Relation { mut plan, columns, .. } = relation;
+        let mut computed = Vec::new();
+        let mut ids = Vec::with_capacity(columns.len());
+        for (column, to) in columns.iter().zip(types) {
+            if column.column_type == *to {
+                ids.push(column.id);
+                continue;
+            }
+            let value = literal_of(&plan, column)
+                .unwrap_or_else(|| Expr::column(column.id, column.column_type.clone(), at));
+            let id = self.new_column();
+            computed.push((id, coerce_to(self.session, value, to)?));
+            ids.push(id);
+        }
+        if !computed.is_empty() {
+            plan = Plan::Project { input: Box::new(plan), computed };
+        }
+        Ok((plan, ids))
+    }
+
+    fn set_operation(&mut self, operation: &ast::SetOperation) -> Result<Relation> {
+        // Chains lean left: the same operator all along is one node.
+        let mut bodies = vec![&operation.right];
+        let mut left = &operation.left;
+        while let QueryBody::SetOperation(inner) = left {
+            let is_same = inner.operator == operation.operator
+                && inner.distinct == operation.distinct
+                && inner.by_name == operation.by_name
+                && operation.operator != SetOperator::Except
+                && inner.mode.is_none()
+                && operation.mode.is_none();
+            if !is_same {
+                break;
+            }
+            bodies.push(&inner.right);
+            left = &inner.left;
+        }
+        bodies.push(left);
+        let relations = bodies
+            .into_iter()
+            .rev()
+            .map(|body| self.with_fresh_collector(|this| this.resolve_body(body)))
+            .collect::<Result<Vec<_>>>()?;
+        let name = operator_name(operation.operator, operation.distinct);
+        let relations = match operation.by_name {
+            true => self.match_by_name(relations, operation)?,
+            false => relations,
+        };
+        self.combine(relations, operation.operator, operation.distinct, &name, operation.at)
+    }
+
+    /// Puts the columns of several relations under each other.
+    pub(super) fn combine(
+        &mut self,
+        relations: Vec<Relation>,
+        operator: SetOperator,
+        distinct: bool,
+        name: &str,
+        at: Offset,
+    ) -> Result<Relation> {
+        let width = relations[0].columns.len();
+        for (index, relation) in relations.iter().enumerate() {
+            if relation.columns.len() != width {
+                let text = format!(
+                    "Queries in {name} have mismatched column count; query 1 has {width} column{}, query {} has {} column{}",
+                    plural(width),
+                    index + 1,
+                    relation.columns.len(),
+                    plural(relation.columns.len())
+                );
+                return Err(SqlError::at(at, text));
+            }
+        }
+        let mut types = Vec::with_capacity(width);
+        for index in 0..width {
+            types.push(column_type(&relations, index, name, at)?);
+        }
+        let is_value_table = relations[0].is_value_table;
+        let columns: Vec<Column> = relations[0]
+            .columns
+            .iter()
+            .zip(&types)
+            .map(|(column, column_type)| Column {
+                id: ColumnId(0),
+                name: Arc::clone(&column.name),
+                column_type: column_type.clone(),
+            })
+            .collect();
+        let columns: Vec<Column> =
+            columns.into_iter().map(|column| Column { id: self.new_column(), ..column }).collect();
+        if distinct || operator != SetOperator::Union {
+            for (index, column) in columns.iter().enumerate() {
+                if !column.column_type.is_groupable() {
+                    let text = format!(
+                        "Column {} in {name} has type that does not support set operation comparisons: {}",
+                        index + 1,
+                        column.column_type
+                    );
+                    return Err(SqlError::at(at, text));
+                }
+            }
+        }
+        let inputs = relations
+            .into_iter()
+            .map(|relation| self.as_types(relation, &types, at))
+            .collect::<Result<Vec<_>>>()?;
+        let ids = columns.iter().map(|column| column.id).collect();
+        let plan =
+            Plan::SetOperation(Box::new(SetOperation { operator, distinct, inputs, columns: ids }));
+        Ok(Relation { plan, columns, is_value_table })
+    }
+
+    /// `BY NAME`: columns go where their names are.
+    fn match_by_name(
+        &mut self,
+        relations: Vec<Relation>,
+        operation: &ast::SetOperation,
+    ) -> Result<Vec<Relation>> {
+        let has = |relation: &Relation, name: &str| {
+            relation.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name))
+        };
+        let mut names: Vec<Arc<str>> = Vec::new();
+        let mode = operation.mode.as_deref();
+        for (index, relation) in relations.iter().enumerate() {
+            for column in &relation.columns {
+                let everywhere = relations.iter().all(|relation| has(relation, &column.name));
+                let wanted = match mode {
+                    Some("FULL") => true,
+                    Some("LEFT") => index == 0,
+                    Some("INNER") => everywhere,
+                    // Without a mode, and with STRICT, all columns must be everywhere.
+                    _ if !everywhere => {
+                        let text = format!(
+                            "BY NAME requires all queries to have the same columns; column {} is missing in a query",
+                            column.name
+                        );
+                        return Err(SqlError::at(operation.at, text));
+                    }
+                    _ => true,
+                };
+                if wanted && !names.iter().any(|name| name.eq_ignore_ascii_case(&column.name)) {
+                    names.push(Arc::clone(&column.name));
+                }
+            }
+        }
+        if !operation.by_columns.is_empty() {
+            names = operation.by_columns.iter().map(|name| name.name.as_str().into()).collect();
+        }
+        relations
+            .into_iter()
+            .map(|relation| {
+                let mut computed = Vec::new();
+                let mut columns = Vec::with_capacity(names.len());
+                for name in &names {
+                    let found = relation
+                        .columns
+                        .iter()
+                        .find(|column| column.name.eq_ignore_ascii_case(name));
+                    columns.push(match found {
+                        Some(column) => Column { name: Arc::clone(name), ..column.clone() },
+                        None => {
+                            let column = self.named_column(name, Type::Int64);
+                            computed.push((
+                                column.id,
+                                Expr::literal(Value::Null, Type::Int64, operation.at),
+                            ));
+                            column
+                        }
+                    });
+                }
+                let plan = match computed.is_empty() {
+                    true => relation.plan,
+                    false => Plan::Project { input: Box::new(relation.plan), computed },
+                };
+                Ok(Relation { plan, columns, is_value_table: false })
+            })
+            .collect()
+    }
+
+    /// A relation as a range variable.
+    pub(super) fn names_of(&mut self, relation: Relation, alias: &str) -> (Plan, Names) {
+        let Relation { plan, columns, is_value_table } = relation;
+        if !is_value_table {
+            let mut names = Names::of_columns(&columns);
+            names.variables[0].name = alias.into();
+            return (plan, names);
+        }
+        let [value] = &columns[..] else { unreachable!("a value table has one column") };
+        self.value_names(plan, value.clone(), alias)
+    }
+}
+
+fn nth_column(columns: &[Column], ordinal: i64, at: Offset) -> Result<Expr> {
+    let index = usize::try_from(ordinal).ok().and_then(|ordinal| ordinal.checked_sub(1));
+    match index.and_then(|index| columns.get(index)) {
+        Some(column) => Ok(Expr::column(column.id, column.column_type.clone(), at)),
+        None => {
+            let text = format!(
+                "ORDER BY column number item is out of range: {ordinal}. Number of columns: {}",
+                columns.len()
+            );
+            Err(SqlError::at(at, text))
+        }
+    }
+}
+
+/// The literal that a plan computes for a column, if it is one: it coerces like a literal.
+pub(super) fn literal_of(plan: &Plan, column: &Column) -> Option<Expr> {
+    let Plan::Project { computed, .. } = plan else { return None };
+    let (_, value) = computed.iter().find(|(id, _)| *id == column.id)?;
+    (value.is_coercible_literal()
+        || matches!(&value.kind, crate::resolved::ExprKind::Array(list) if list.is_empty()))
+    .then(|| value.clone())
+}
+
+fn column_type(relations: &[Relation], index: usize, name: &str, at: Offset) -> Result<Type> {
+    let mut common: Option<Type> = None;
+    let mut literals = Vec::new();
+    for relation in relations {
+        let column = &relation.columns[index];
+        match literal_of(&relation.plan, column) {
+            Some(literal) => literals.push(literal),
+            None => {
+                common = Some(match common {
+                    None => column.column_type.clone(),
+                    Some(common) => supertype(&common, &column.column_type)
+                        .ok_or_else(|| mismatch(relations, index, name, at))?,
+                });
+            }
+        }
+    }
+    let sample = common.map(|common| Expr::column(ColumnId(u32::MAX), common, at));
+    super::coercion::common_type(sample.iter().chain(&literals))
+        .ok_or_else(|| mismatch(relations, index, name, at))
+}
+
+fn mismatch(relations: &[Relation], index: usize, name: &str, at: Offset) -> SqlError {
+    let types: Vec<String> =
+        relations.iter().map(|relation| relation.columns[index].column_type.to_string()).collect();
+    let text =
+        format!("Column {} in {name} has incompatible types: {}", index + 1, types.join(", "));
+    SqlError::at(at, text)
+}
+
+fn plural(count: usize) -> &'static str {
+    if count == 1 { "" } else { "s" }
+}
+
+pub(super) fn operator_name(operator: SetOperator, distinct: bool) -> String {
+    let operator = match operator {
+        SetOperator::Union => "UNION",
+        SetOperator::Intersect => "INTERSECT",
+        SetOperator::Except => "EXCEPT",
+    };
+    format!("{operator} {}", if distinct { "DISTINCT" } else { "ALL" })
+}
+
+/// The two sides of `base UNION step`, where the step names the table itself.
+fn recursive_parts<'q>(
+    with: &ast::With,
+    table: &'q ast::CommonTable,
+) -> Option<(&'q QueryBody, &'q QueryBody, bool)> {
+    if !with.recursive {
+        return None;
+    }
+    let QueryBody::SetOperation(operation) = &table.query.body else { return None };
+    let is_union = operation.operator == SetOperator::Union && !operation.by_name;
+    is_union.then_some((&operation.left, &operation.right, operation.distinct))
+}

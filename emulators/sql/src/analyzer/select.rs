@@ -1,0 +1,540 @@
+//! `SELECT`: from the select list, grouping, windows and order to one plan. Everything is resolved over the
+//! rows of `FROM` first; what grouping changes is rewritten after (`group.rs`).
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::expression::implied_name;
+use super::group::{Grouping, over_groups, replace_known};
+use super::scope::Names;
+use super::window::{PendingWindow, as_column, window_columns, window_exprs};
+use super::{Analyzer, Collector};
+use crate::ast::{self, OrderItem, SelectAs, SelectItem};
+use crate::error::{Offset, Result, SqlError};
+use crate::resolved::{
+    Aggregate, Column, ColumnId, Expr, ExprKind, Plan, SortItem, Window, WindowCall,
+};
+use crate::sql_type::{StructField, Type};
+use crate::value::Value;
+
+/// A resolved query on its way.
+#[derive(Debug, Clone)]
+pub(super) struct Relation {
+    pub(super) plan: Plan,
+    pub(super) columns: Vec<Column>,
+    pub(super) is_value_table: bool,
+}
+
+/// A select item: its name and what it computes.
+pub(super) struct Selected {
+    pub(super) name: Arc<str>,
+    pub(super) value: Expr,
+    /// Whether the name was given, so that other clauses may use it.
+    pub(super) is_alias: bool,
+}
+
+/// What is resolved of a `SELECT` before grouping rewrites it.
+struct Parts {
+    items: Vec<Selected>,
+    grouping: Option<Grouping>,
+    having: Option<Expr>,
+    qualify: Option<Expr>,
+    order_by: Vec<SortItem>,
+    collector: Collector,
+}
+
+impl Analyzer<'_> {
+    /// A `SELECT`, with the `ORDER BY` that follows it.
+    pub(super) fn resolve_select(
+        &mut self,
+        select: &ast::Select,
+        order_by: &[OrderItem],
+    ) -> Result<Relation> {
+        let (mut plan, names) = match &select.from {
+            Some(from) => self.resolve_from(from)?,
+            None => (Plan::OneRow, Names::default()),
+        };
+        let has_from = select.from.is_some();
+        if let Some(filter) = &select.filter {
+            let predicate = self.with_names(names.clone(), |this| {
+                this.in_clause("WHERE clause", |this| this.condition(filter, "WHERE clause"))
+            })?;
+            plan = Plan::Filter { input: Box::new(plan), predicate };
+        }
+        let parts = self.with_names(names, |this| this.select_parts(select, order_by, has_from))?;
+        self.assemble(select, plan, parts)
+    }
+
+    fn select_parts(
+        &mut self,
+        select: &ast::Select,
+        order_by: &[OrderItem],
+        has_from: bool,
+    ) -> Result<Parts> {
+        let named_windows =
+            select.windows.iter().map(|(name, spec)| (name.name.clone(), spec.clone())).collect();
+        let fresh = Collector { named_windows, ..Collector::default() };
+        let outer = std::mem::replace(&mut self.collector, fresh);
+        let resolved = self.select_clauses(select, order_by, has_from);
+        let collector = std::mem::replace(&mut self.collector, outer);
+        resolved.map(|parts| Parts { collector, ..parts })
+    }
+
+    fn select_clauses(
+        &mut self,
+        select: &ast::Select,
+        order_by: &[OrderItem],
+        has_from: bool,
+    ) -> Result<Parts> {
+        let items = self.select_items(&select.items, has_from)?;
+        let mut grouping = None;
+        if let Some(group_by) = &select.group_by {
+            grouping = Some(self.resolve_group_by(group_by, &items)?);
+        }
+        // From here on select-list aliases have names, too.
+        let aliases = items
+            .iter()
+            .filter(|item| item.is_alias)
+            .map(|item| (Arc::clone(&item.name), item.value.clone()))
+            .collect();
+        let level = self.levels.len() - 1;
+        self.levels[level].names.aliases = aliases;
+        let having = select
+            .having
+            .as_ref()
+            .map(|having| {
+                let windows = self.collector.no_windows.replace("HAVING clause");
+                let condition = self.condition(having, "HAVING clause");
+                self.collector.no_windows = windows;
+                condition
+            })
+            .transpose()?;
+        let qualify = select
+            .qualify
+            .as_ref()
+            .map(|qualify| self.condition(qualify, "QUALIFY clause"))
+            .transpose()?;
+        let order_by = self.order_items(order_by, &items)?;
+        Ok(Parts { items, grouping, having, qualify, order_by, collector: Collector::default() })
+    }
+
+    /// `ORDER BY` items over select items: ordinals, aliases, expressions.
+    fn order_items(&mut self, order_by: &[OrderItem], items: &[Selected]) -> Result<Vec<SortItem>> {
+        order_by
+            .iter()
+            .map(|item| {
+                let value = match ordinal(&item.value) {
+                    Some(ordinal) => nth(items, ordinal, "ORDER BY", item.value.at)?,
+                    None => self.resolve(&item.value)?,
+                };
+                self.sort_item(value, item)
+            })
+            .collect()
+    }
+
+    fn resolve_group_by(
+        &mut self,
+        group_by: &ast::GroupBy,
+        items: &[Selected],
+    ) -> Result<Grouping> {
+        if group_by.all {
+            let mut grouping = Grouping::default();
+            for item in items {
+                if !self.reads_aggregate(&item.value) && !is_constant(&item.value) {
+                    let id = self.new_column();
+                    grouping.keys.push((id, item.value.clone()));
+                }
+            }
+            return Ok(grouping);
+        }
+        let aggregates = self.collector.no_aggregates.replace("GROUP BY clause");
+        let windows = self.collector.no_windows.replace("GROUP BY clause");
+        let grouping = self.grouping(group_by, &mut |this, expr| {
+            if let Some(ordinal) = ordinal(expr) {
+                return nth(items, ordinal, "GROUP BY", expr.at);
+            }
+            if let ast::ExprKind::Path(path) = &expr.kind
+                && let [name] = &path.parts[..]
+            {
+                let named =
+                    |item: &&Selected| item.is_alias && item.name.eq_ignore_ascii_case(&name.name);
+                if let Some(item) = items.iter().find(named)
+                    && !this.reads_aggregate(&item.value)
+                {
+                    return Ok(Expr { at: expr.at, ..item.value.clone() });
+                }
+            }
+            this.resolve(expr)
+        });
+        self.collector.no_aggregates = aggregates;
+        self.collector.no_windows = windows;
+        grouping
+    }
+
+    /// Whether an expression reads an aggregate or a window of this query.
+    fn reads_aggregate(&self, expr: &Expr) -> bool {
+        let mut expr = expr.clone();
+        let mut found = false;
+        let computed: Vec<ColumnId> = self
+            .collector
+            .aggregates
+            .iter()
+            .map(|call| call.column)
+            .chain(self.collector.grouping.iter().map(|(id, _)| *id))
+            .chain(window_columns(&self.collector.windows))
+            .collect();
+        crate::resolved::visit_expr_mut(&mut expr, &mut |part| {
+            found |= as_column(part).is_some_and(|id| computed.contains(&id));
+            !found
+        });
+        found
+    }
+
+    /// The select list, stars taken apart.
+    pub(super) fn select_items(
+        &mut self,
+        items: &[SelectItem],
+        has_from: bool,
+    ) -> Result<Vec<Selected>> {
+        let mut out = Vec::with_capacity(items.len());
+        for item in items {
+            match item {
+                SelectItem::Star { of, except, replace, at } => {
+                    if of.is_none() && !has_from {
+                        return Err(SqlError::at(*at, "SELECT * must have a FROM clause"));
+                    }
+                    self.star(of.as_ref(), except, replace, *at, &mut out)?;
+                }
+                SelectItem::Expr { value, alias } => {
+                    let resolved = self.resolve(value)?;
+                    let (name, is_alias) = match alias {
+                        Some(alias) => (alias.name.as_str(), true),
+                        None => (implied_name(value).unwrap_or_default(), false),
+                    };
+                    out.push(Selected { name: name.into(), value: resolved, is_alias });
+                }
+            }
+        }
+        Ok(out)
+    }
+
+    fn star(
+        &mut self,
+        of: Option<&ast::Expr>,
+        except: &[ast::Ident],
+        replace: &[(ast::Expr, ast::Ident)],
+        at: Offset,
+        out: &mut Vec<Selected>,
+    ) -> Result<()> {
+        let columns: Vec<(Arc<str>, Expr)> = match of {
+            None => {
+                let level = self.levels.last().map(|level| level.names.star()).unwrap_or_default();
+                level
+                    .into_iter()
+                    .map(|column| (column.name, Expr::column(column.id, column.column_type, at)))
+                    .collect()
+            }
+            Some(of) => self.star_of(of)?,
+        };
+        for name in except {
+            if !columns.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name.name)) {
+                let text = format!("Column {} in SELECT * EXCEPT list does not exist", name.name);
+                return Err(SqlError::at(name.at, text));
+            }
+        }
+        for (_, name) in replace {
+            if !columns.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name.name)) {
+                let text = format!("Column {} in SELECT * REPLACE list does not exist", name.name);
+                return Err(SqlError::at(name.at, text));
+            }
+        }
+        let before = out.len();
+        for (name, value) in columns {
+            if except.iter().any(|excluded| excluded.name.eq_ignore_ascii_case(&name)) {
+                continue;
+            }
+            let replaced =
+                replace.iter().find(|(_, replaced)| replaced.name.eq_ignore_ascii_case(&name));
+            let value = match replaced {
+                Some((expr, _)) => self.resolve(expr)?,
+                None => value,
+            };
+            out.push(Selected { name, value, is_alias: replaced.is_some() });
+        }
+        if out.len() == before && !except.is_empty() {
+            return Err(SqlError::at(at, "SELECT * expands to zero columns after applying EXCEPT"));
+        }
+        Ok(())
+    }
+
+    /// `expression.*`: the columns of a range variable or the fields of a struct.
+    fn star_of(&mut self, of: &ast::Expr) -> Result<Vec<(Arc<str>, Expr)>> {
+        if let ast::ExprKind::Path(path) = &of.kind
+            && let [name] = &path.parts[..]
+        {
+            let variable =
+                self.levels.last().and_then(|level| level.names.variable(&name.name)).cloned();
+            if let Some(variable) = variable
+                && (variable.value.is_none() || !variable.columns.is_empty())
+            {
+                let columns = variable.columns.iter().filter(|column| !column.pseudo);
+                return Ok(columns
+                    .map(|column| {
+                        let column = &column.column;
+                        let value = Expr::column(column.id, column.column_type.clone(), of.at);
+                        (Arc::clone(&column.name), value)
+                    })
+                    .collect());
+            }
+        }
+        let base = self.resolve(of)?;
+        let Type::Struct(fields) = &base.expr_type else {
+            let text = format!("Dot-star is not supported for type {}", base.expr_type);
+            return Err(SqlError::at(of.at, text));
+        };
+        Ok(fields
+            .iter()
+            .enumerate()
+            .map(|(index, field)| {
+                let kind = ExprKind::Field { base: Box::new(base.clone()), index };
+                let value = Expr { kind, expr_type: field.field_type.clone(), at: of.at };
+                (Arc::clone(&field.name), value)
+            })
+            .collect())
+    }
+
+    fn assemble(
+        &mut self,
+        select: &ast::Select,
+        mut plan: Plan,
+        mut parts: Parts,
+    ) -> Result<Relation> {
+        let is_grouped = parts.grouping.is_some()
+            || !parts.collector.aggregates.is_empty()
+            || !parts.collector.grouping.is_empty()
+            || parts.having.is_some();
+        if is_grouped {
+            plan = self.group(plan, &mut parts, select.at)?;
+        }
+        if let Some(predicate) = parts.having.take() {
+            plan = Plan::Filter { input: Box::new(plan), predicate };
+        }
+        plan = windows_over(plan, std::mem::take(&mut parts.collector.windows));
+        if let Some(predicate) = parts.qualify.take() {
+            plan = Plan::Filter { input: Box::new(plan), predicate };
+        }
+        let (plan, columns) = self.project(plan, &parts.items);
+        let known: Vec<(ColumnId, Expr)> = columns
+            .iter()
+            .zip(&parts.items)
+            .filter(|(column, item)| as_column(&item.value) != Some(column.id))
+            .map(|(column, item)| (column.id, item.value.clone()))
+            .collect();
+        parts.order_by.iter_mut().for_each(|item| replace_known(&mut item.value, &known));
+        let relation = self.select_as(select, plan, columns)?;
+        self.finish(select, relation, parts.order_by)
+    }
+
+    /// The `Aggregate` node, and everything above it rewritten over its columns.
+    fn group(&mut self, plan: Plan, parts: &mut Parts, at: Offset) -> Result<Plan> {
+        let grouping = parts.grouping.take().unwrap_or_default();
+        let ungrouped = self.column_names(&plan);
+        let keys = &grouping.keys;
+        for item in &mut parts.items {
+            over_groups(&mut item.value, keys, &ungrouped, "SELECT list")?;
+        }
+        if let Some(having) = &mut parts.having {
+            over_groups(having, keys, &ungrouped, "HAVING clause")?;
+        }
+        if let Some(qualify) = &mut parts.qualify {
+            over_groups(qualify, keys, &ungrouped, "QUALIFY clause")?;
+        }
+        for item in &mut parts.order_by {
+            over_groups(&mut item.value, keys, &ungrouped, "ORDER BY clause")?;
+        }
+        for window in &mut parts.collector.windows {
+            for expr in window_exprs(window) {
+                over_groups(expr, keys, &ungrouped, "SELECT list")?;
+            }
+        }
+        let mut asked = Vec::new();
+        for (id, expr) in &parts.collector.grouping {
+            let Some(key) = keys.iter().position(|(_, key)| key == expr) else {
+                return Err(SqlError::at(
+                    at,
+                    "GROUPING must have an argument that exists within the group-by expression list",
+                ));
+            };
+            asked.push((*id, key));
+        }
+        Ok(Plan::Aggregate(Box::new(Aggregate {
+            input: plan,
+            keys: grouping.keys,
+            sets: grouping.sets,
+            calls: std::mem::take(&mut parts.collector.aggregates),
+            grouping: asked,
+        })))
+    }
+
+    /// Names of a plan's columns, for messages.
+    fn column_names(&self, plan: &Plan) -> HashMap<ColumnId, String> {
+        let known: HashMap<ColumnId, String> = self
+            .levels
+            .iter()
+            .flat_map(|level| &level.names.variables)
+            .flat_map(|variable| &variable.columns)
+            .map(|column| (column.column.id, column.column.name.to_string()))
+            .collect();
+        plan.outputs()
+            .into_iter()
+            .map(|id| (id, known.get(&id).cloned().unwrap_or_default()))
+            .collect()
+    }
+
+    /// Computes select items that are not columns already.
+    pub(super) fn project(&mut self, plan: Plan, items: &[Selected]) -> (Plan, Vec<Column>) {
+        let mut computed = Vec::new();
+        let mut columns = Vec::with_capacity(items.len());
+        for item in items {
+            let id = match as_column(&item.value) {
+                Some(id) => id,
+                None => {
+                    let id = self.new_column();
+                    computed.push((id, item.value.clone()));
+                    id
+                }
+            };
+            let column_type = item.value.expr_type.clone();
+            columns.push(Column { id, name: Arc::clone(&item.name), column_type });
+        }
+        if computed.is_empty() {
+            return (plan, columns);
+        }
+        (Plan::Project { input: Box::new(plan), computed }, columns)
+    }
+
+    /// `SELECT AS STRUCT` and `SELECT AS VALUE`.
+    fn select_as(
+        &mut self,
+        select: &ast::Select,
+        plan: Plan,
+        columns: Vec<Column>,
+    ) -> Result<Relation> {
+        match &select.select_as {
+            None => Ok(Relation { plan, columns, is_value_table: false }),
+            Some(SelectAs::Value) => {
+                if columns.len() != 1 {
+                    let text = "SELECT AS VALUE query must have exactly one column";
+                    return Err(SqlError::at(select.at, text));
+                }
+                Ok(Relation { plan, columns, is_value_table: true })
+            }
+            Some(SelectAs::Struct) => {
+                let fields = columns
+                    .iter()
+                    .map(|column| StructField::new(&column.name, column.column_type.clone()));
+                let struct_type = Type::struct_of(fields);
+                let values = columns
+                    .iter()
+                    .map(|column| Expr::column(column.id, column.column_type.clone(), select.at))
+                    .collect();
+                let id = self.new_column();
+                let value = Expr {
+                    kind: ExprKind::Struct(values),
+                    expr_type: struct_type.clone(),
+                    at: select.at,
+                };
+                let plan = Plan::Project { input: Box::new(plan), computed: vec![(id, value)] };
+                let column = Column { id, name: "".into(), column_type: struct_type };
+                Ok(Relation { plan, columns: vec![column], is_value_table: true })
+            }
+            Some(SelectAs::Type(path)) => {
+                Err(SqlError::at(path.at, format!("Type not found: {}", path.text())))
+            }
+        }
+    }
+
+    /// `DISTINCT` and `ORDER BY`.
+    fn finish(
+        &mut self,
+        select: &ast::Select,
+        relation: Relation,
+        order_by: Vec<SortItem>,
+    ) -> Result<Relation> {
+        let Relation { mut plan, columns, is_value_table } = relation;
+        if select.distinct {
+            let ids: Vec<ColumnId> = columns.iter().map(|column| column.id).collect();
+            for column in &columns {
+                if !column.column_type.is_groupable() {
+                    let text = format!(
+                        "Column {} of type {} cannot be used in SELECT DISTINCT",
+                        column.name, column.column_type
+                    );
+                    return Err(SqlError::at(select.at, text));
+                }
+            }
+            for item in &order_by {
+                if as_column(&item.value).is_none_or(|id| !ids.contains(&id))
+                    && !is_constant(&item.value)
+                {
+                    let text = "ORDER BY clause expression references a column which is not visible after SELECT DISTINCT";
+                    return Err(SqlError::at(item.value.at, text));
+                }
+            }
+            plan = Plan::Distinct { input: Box::new(plan), columns: ids };
+        }
+        if !order_by.is_empty() {
+            plan = Plan::Sort { input: Box::new(plan), items: order_by };
+        }
+        Ok(Relation { plan, columns, is_value_table })
+    }
+}
+
+/// Calls over the same partitions and order share one node.
+pub(super) fn windows_over(mut plan: Plan, windows: Vec<PendingWindow>) -> Plan {
+    let mut groups: Vec<(Vec<Expr>, Vec<SortItem>, Vec<WindowCall>)> = Vec::new();
+    for PendingWindow { partition_by, order_by, call } in windows {
+        let same = |(partition, order, _): &&mut (Vec<Expr>, Vec<SortItem>, Vec<WindowCall>)| {
+            *partition == partition_by && *order == order_by
+        };
+        match groups.iter_mut().find(same) {
+            Some((_, _, calls)) => calls.push(call),
+            None => groups.push((partition_by, order_by, vec![call])),
+        }
+    }
+    for (partition_by, order_by, calls) in groups {
+        plan = Plan::Window(Box::new(Window { input: plan, partition_by, order_by, calls }));
+    }
+    plan
+}
+
+/// An integer literal, which stands for a select item in `GROUP BY` and `ORDER BY`.
+pub(super) fn ordinal(expr: &ast::Expr) -> Option<i64> {
+    match &expr.kind {
+        ast::ExprKind::Integer(text) => text.parse().ok(),
+        _ => None,
+    }
+}
+
+pub(super) fn nth(items: &[Selected], ordinal: i64, clause: &str, at: Offset) -> Result<Expr> {
+    let index = usize::try_from(ordinal).ok().and_then(|ordinal| ordinal.checked_sub(1));
+    match index.and_then(|index| items.get(index)) {
+        Some(item) => Ok(Expr { at, ..item.value.clone() }),
+        None => {
+            let text = format!(
+                "{clause} column number item is out of range: {ordinal}. Number of columns: {}",
+                items.len()
+            );
+            Err(SqlError::at(at, text))
+        }
+    }
+}
+
+fn is_constant(expr: &Expr) -> bool {
+    matches!(&expr.kind, ExprKind::Literal { .. })
+}
+
+/// The default of a missing value.
+pub(super) fn null(expr_type: Type, at: Offset) -> Expr {
+    Expr { kind: ExprKind::Literal { value: Value::Null, coercible: false }, expr_type, at }
+}
