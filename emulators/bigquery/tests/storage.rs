@@ -82,7 +82,11 @@ async fn append(client: &Client, batches: &[RecordBatch]) -> Vec<proto::AppendRo
         .iter()
         .enumerate()
         .map(|(index, batch)| proto::AppendRowsRequest {
-            write_stream: if index == 0 { format!("{TABLE}/streams/_default") } else { String::new() },
+            write_stream: if index == 0 {
+                format!("{TABLE}/streams/_default")
+            } else {
+                String::new()
+            },
             rows: Some(arrow_rows(batch, index == 0)),
             ..Default::default()
         })
@@ -243,4 +247,20 @@ async fn a_writer_is_told_of_columns_that_are_new() {
     assert_eq!(updated.fields.last().unwrap().name, "extra");
     requests.send(request(false)).await.unwrap();
     assert_eq!(answers.message().await.unwrap().unwrap().updated_schema, None);
+}
+
+#[tokio::test]
+async fn columns_that_the_writer_has_not_get_their_defaults() {
+    let client = Client::new();
+    let fields = json!([
+        { "name": "n", "type": "INTEGER" },
+        { "name": "s", "type": "STRING" },
+        { "name": "at", "type": "TIMESTAMP" },
+        { "name": "extra", "type": "INTEGER", "defaultValueExpression": "40 + 2" },
+    ]);
+    client.table("t", fields).await;
+    let answers = append(&client, &[batch(0..2), batch(2..3)]).await;
+    assert_eq!(answers.len(), 2);
+    let extra: Vec<Value> = client.rows("t").await.iter().map(|row| row[3].clone()).collect();
+    assert_eq!(extra, ["42", "42", "42"]);
 }
