@@ -1,8 +1,12 @@
-//! Benches of the hot path. This library holds what they share: seeded inputs, and a hash over the
-//! results, so that a fast wrong answer fails.
+//! Benches of the hot path. This library holds what they share: seeded inputs, CPU time, and a hash over
+//! the results, so that a fast wrong answer fails.
 
 pub mod cpu;
 
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use windtunnel_model::{AckId, EventTime, Message, Origin};
 use windtunnel_runtime::pipeline::Outcome;
 
 /// Events of one micro-batch in the benches: what the Pub/Sub source hands over at most.
@@ -33,6 +37,19 @@ pub fn large_event(number: u64) -> String {
         second % 60,
         number % 50_000
     )
+}
+
+/// Messages as a source hands them over.
+#[must_use]
+pub fn messages(numbers: std::ops::Range<u64>, event: impl Fn(u64) -> String) -> Vec<Message> {
+    numbers
+        .map(|number| Message {
+            ack: AckId(number),
+            data: Bytes::from(event(number)),
+            publish_time: EventTime(0),
+            origin: Origin::Pubsub { message_id: String::new(), attributes: BTreeMap::new() },
+        })
+        .collect()
 }
 
 /// A skewed spread: a tenth of the devices make about half of the events.

@@ -14,6 +14,8 @@ pub enum Exit {
     ExpectationFailed = 3,
     /// The generator was the bottleneck, or a fault could not be injected: nothing is proven.
     Void = 4,
+    /// A rule of the scenario ended the run early.
+    Aborted = 5,
     /// The user interrupted.
     Interrupted = 130,
 }

@@ -9,7 +9,8 @@ use tokio_util::sync::CancellationToken;
 use windtunnel_tui::{Message, Snapshot};
 
 use crate::latency::Percentiles;
-use crate::report::Report;
+use crate::report::{Report, add_latencies};
+use crate::scenario::Metrics;
 
 /// Where a run is.
 #[derive(Debug, Clone)]
@@ -32,6 +33,19 @@ pub struct Progress {
     pub e2e: Percentiles,
     /// Of prediction requests.
     pub prediction: Percentiles,
+}
+
+impl Progress {
+    /// The values that expectations with `abort` are judged by.
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        let mut metrics = Metrics::from([
+            ("ledger.attempted", self.attempted as f64),
+            ("backlog", self.backlog as f64),
+        ]);
+        add_latencies(&mut metrics, self.e2e, self.prediction);
+        metrics
+    }
 }
 
 #[derive(Serialize)]

@@ -22,6 +22,8 @@ pub enum Verdict {
     Void,
     /// The scenario asks for faults that cannot be injected here.
     NotEvaluated,
+    /// An expectation with `abort` did not hold while the run went on.
+    Aborted,
 }
 
 impl Verdict {
@@ -32,6 +34,7 @@ impl Verdict {
             Self::Pass => Exit::Pass,
             Self::Fail => Exit::ExpectationFailed,
             Self::Void | Self::NotEvaluated => Exit::Void,
+            Self::Aborted => Exit::Aborted,
         }
     }
 
@@ -41,8 +44,21 @@ impl Verdict {
             Self::Fail => "FAIL",
             Self::Void => "VOID (the generator was the bottleneck)",
             Self::NotEvaluated => "NOT EVALUATED (faults that this build cannot inject)",
+            Self::Aborted => "ABORTED (an expectation with abort did not hold)",
         }
     }
+}
+
+/// The percentiles that expectations name, where they were measured.
+pub(crate) fn add_latencies(metrics: &mut Metrics, e2e: Percentiles, prediction: Percentiles) {
+    let e2e = [("e2e.p50", e2e.p50), ("e2e.p95", e2e.p95), ("e2e.p99", e2e.p99)];
+    let prediction = [
+        ("prediction.p50", prediction.p50),
+        ("prediction.p95", prediction.p95),
+        ("prediction.p99", prediction.p99),
+    ];
+    let measured = e2e.into_iter().chain(prediction);
+    metrics.extend(measured.filter_map(|(name, value)| Some((name, value?))));
 }
 
 /// The report of a run.
@@ -85,6 +101,9 @@ pub struct Report {
     pub dead_letters: BTreeMap<String, u64>,
     /// What had to hold.
     pub expectations: Vec<Judged>,
+    /// The expectation that ended the run early.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aborted_by: Option<String>,
 }
 
 /// A number of things checked, and of those that differ.
@@ -117,15 +136,8 @@ impl Report {
             ("scores.mismatched", self.scores.mismatched as f64),
             ("throughput", self.throughput_eps),
         ]);
-        let mut percentiles = |names: [&'static str; 3], it: Percentiles| {
-            for (name, value) in names.into_iter().zip([it.p50, it.p95, it.p99]) {
-                if let Some(value) = value {
-                    metrics.insert(name, value);
-                }
-            }
-        };
-        percentiles(["e2e.p50", "e2e.p95", "e2e.p99"], self.e2e_ms);
-        percentiles(["prediction.p50", "prediction.p95", "prediction.p99"], self.prediction_ms);
+        add_latencies(&mut metrics, self.e2e_ms, self.prediction_ms);
+        metrics.insert("backlog", self.backlog_at_end as f64);
         if let Some(p99) = self.send_lag_ms.p99 {
             metrics.insert("send_lag.p99", p99);
         }
@@ -177,6 +189,9 @@ impl Report {
         }
         for sample in &ledger.samples {
             line("offender", sample.clone());
+        }
+        if let Some(rule) = &self.aborted_by {
+            line("aborted by", rule.clone());
         }
         line("verdict", self.verdict.as_str().to_owned());
         out

@@ -68,6 +68,7 @@ pub async fn run(
     let load = tunnel.blow(scenario, clock, reporter, &stop).await?;
     let ended_at = clock.elapsed();
     let backlog_at_end = tunnel.waiting();
+    let aborted_by = tunnel.aborted_by.take();
     tunnel.settle(clock, reporter).await?;
     let stats = tunnel.stats.clone();
     let (ledger, probe) = tunnel.close(ended_at, clock).await?;
@@ -76,7 +77,11 @@ pub async fn run(
             .await
             .context("the oracle")?;
     let prediction = Percentiles::of(&stats.snapshot());
-    let report = report(scenario, options, load, &probe, prediction, judgement, backlog_at_end);
+    let mut report = report(scenario, options, load, &probe, prediction, judgement, backlog_at_end);
+    if aborted_by.is_some() {
+        report.verdict = Verdict::Aborted;
+        report.aborted_by = aborted_by;
+    }
     if let Some(suite) = services.suite {
         suite.shutdown().await;
     }
@@ -96,6 +101,8 @@ struct Tunnel<'a> {
     background: CancellationToken,
     engine: tokio::task::JoinHandle<Result<Counters, job::JobError>>,
     drained_after: Duration,
+    /// The expectation that ended the run early.
+    aborted_by: Option<String>,
     /// Holds the checkpoints of this run.
     _folder: TemporaryFolder,
 }
@@ -155,6 +162,7 @@ impl<'a> Tunnel<'a> {
             background,
             engine,
             drained_after: Duration::ZERO,
+            aborted_by: None,
             _folder: folder,
         })
     }
@@ -179,7 +187,8 @@ impl<'a> Tunnel<'a> {
         ));
         let publisher = self.services.endpoints.publisher(&self.names.topic("iot-events")).await?;
         let (workload, ledger, stop) =
-            (scenario.workload.clone(), Arc::clone(&self.ledger), stop.clone());
+            (scenario.workload.clone(), Arc::clone(&self.ledger), stop.child_token());
+        let abort = stop.clone();
         let mut load =
             tokio::spawn(
                 async move { load::blow(&workload, &publisher, &ledger, clock, &stop).await },
@@ -188,7 +197,18 @@ impl<'a> Tunnel<'a> {
         loop {
             tokio::select! {
                 load = &mut load => return load.context("the load"),
-                _ = ticks.tick() => reporter.progress(&self.progress(clock, "blowing")),
+                _ = ticks.tick() => {
+                    let progress = self.progress(clock, "blowing");
+                    reporter.progress(&progress);
+                    let metrics = progress.metrics();
+                    let broken = scenario.expectations.iter().find(|it| it.ends_run(&metrics));
+                    if let Some(broken) = broken
+                        && self.aborted_by.is_none()
+                    {
+                        self.aborted_by = Some(broken.to_string());
+                        abort.cancel();
+                    }
+                }
             }
             self.check_engine().await?;
         }
@@ -330,6 +350,7 @@ fn report(
         scores: Checked { rows: judgement.scored, mismatched: judgement.scores_mismatched },
         dead_letters: judgement.reasons,
         expectations: Vec::new(),
+        aborted_by: None,
     };
     let mut metrics = report.metrics();
     metrics.insert("scores.degraded", judgement.degraded as f64);

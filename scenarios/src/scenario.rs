@@ -108,7 +108,11 @@ fn scenario(reader: &mut Reader<'_, '_>) -> Scenario {
     let expectations = reader
         .tables("expect", |expect| {
             let (text, place) = expect.placed_text("that")?;
-            match Expectation::parse(&text) {
+            let aborts = expect.flag("abort").unwrap_or(false);
+            let parsed = Expectation::parse(&text).and_then(|expectation| {
+                if aborts { expectation.aborting() } else { Ok(expectation) }
+            });
+            match parsed {
                 Ok(expectation) => Some(expectation),
                 Err(message) => {
                     expect.problem(place, message);

@@ -98,6 +98,20 @@ async fn a_short_run_adds_up_and_its_seed_is_its_stream() {
 }
 
 #[tokio::test]
+async fn a_broken_rule_ends_the_run_with_5_and_everything_is_still_judged() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("long.toml");
+    let rule = "[[expect]]\nthat = \"ledger.attempted < 100\"\nabort = true\n";
+    let long = SHORT.replace("duration = \"2s\"", "duration = \"10m\"");
+    std::fs::write(&file, format!("{long}{rule}")).unwrap();
+    let (output, report) = run(&file, "2").await;
+    assert_eq!(output.status.code(), Some(5), "{report:#}");
+    assert_eq!(report["verdict"], "aborted");
+    assert_eq!(report["aborted_by"], "ledger.attempted < 100");
+    assert_eq!(report["ledger"]["lost"], 0);
+}
+
+#[tokio::test]
 async fn a_wrong_scenario_ends_with_2_and_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("wrong.toml");

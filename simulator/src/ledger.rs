@@ -4,6 +4,8 @@
 
 use std::collections::HashMap;
 
+use hashbrown::HashTable;
+
 use crate::limits::SAMPLES_MAX;
 use crate::plan::{Expect, Malformation, PlannedEvent};
 
@@ -21,11 +23,12 @@ struct Entry {
     outcome: Outcome,
 }
 
-/// What was attempted, by ordinal: 48 bytes an event, and 16 more for finding it by its id.
+/// What was attempted, by ordinal: 40 bytes an event, and about 8 more for finding it by its id.
 #[derive(Debug, Default)]
 pub struct Ledger {
     entries: Vec<Entry>,
-    originals: HashMap<u64, u32>,
+    /// The first publish of each event id. The ids are hashes already: they are their own hash here.
+    originals: HashTable<u32>,
 }
 
 /// A row of the events table.
@@ -88,14 +91,28 @@ pub struct LedgerSummary {
     pub samples: Vec<String>,
 }
 
-/// What was seen of one event id or one malformed publish.
-#[derive(Debug, Default, Clone)]
+/// What was seen of one event id or one malformed publish; held at the place of its first publish.
+#[derive(Debug, Default, Clone, Copy)]
 struct Seen {
-    rows: u64,
-    matching_rows: u64,
-    late: u64,
-    letters: u64,
-    reason: String,
+    rows: u16,
+    matching_rows: u16,
+    late: u16,
+    letters: u16,
+    /// Publishes under the id that the service took.
+    acknowledged: u16,
+    /// Which of the reasons its last letter gave.
+    reason: u16,
+}
+
+impl Seen {
+    fn places(self) -> u64 {
+        u64::from(self.rows) + u64::from(self.late) + u64::from(self.letters)
+    }
+}
+
+/// Counts one more; what was seen 65,535 times is wrong enough.
+fn bump(count: &mut u16) {
+    *count = count.saturating_add(1);
 }
 
 impl Ledger {
@@ -103,14 +120,24 @@ impl Ledger {
     pub fn record(&mut self, event: &PlannedEvent) {
         debug_assert_eq!(event.ordinal, self.entries.len() as u64);
         let index = u32::try_from(self.entries.len()).expect("a run has fewer than 2^32 events");
-        if let Expect::Row { id, .. } = event.expect {
-            self.originals.insert(id, index);
-        }
         self.entries.push(Entry {
             intended_ns: event.intended_ns,
             expect: event.expect,
             outcome: Outcome::Unknown,
         });
+        if let Some(id) = event.expect.id()
+            && self.original(id).is_none()
+        {
+            let entries = &self.entries;
+            let id_of = |index: &u32| entries[*index as usize].expect.id().unwrap_or_default();
+            self.originals.insert_unique(id, index, id_of);
+        }
+    }
+
+    /// The first publish under an id.
+    fn original(&self, id: u64) -> Option<usize> {
+        let same = |index: &u32| self.entries[*index as usize].expect.id() == Some(id);
+        self.originals.find(id, same).map(|index| *index as usize)
     }
 
     /// The service took the publish.
@@ -139,8 +166,7 @@ impl Ledger {
     /// When an event was intended, in nanoseconds since the start, by the hash of its id.
     #[must_use]
     pub fn intended_ns(&self, id: u64) -> Option<u64> {
-        let index = *self.originals.get(&id)?;
-        Some(self.entries[index as usize].intended_ns)
+        Some(self.entries[self.original(id)?].intended_ns)
     }
 
     fn set(&mut self, ordinal: u64, outcome: Outcome) {
@@ -163,20 +189,10 @@ impl Ledger {
     #[must_use]
     pub fn judge(&self, observations: &Observations) -> LedgerSummary {
         let mut summary = LedgerSummary { attempted: self.attempted(), ..LedgerSummary::default() };
-        let mut groups = self.groups();
-        let mut rejects: HashMap<usize, Seen> = HashMap::new();
-        for row in &observations.rows {
-            match groups.get_mut(&row.id) {
-                Some(group) => {
-                    group.seen.rows += 1;
-                    group.seen.matching_rows +=
-                        u64::from(group.fingerprints.contains(&row.fingerprint));
-                }
-                None => {
-                    summary.stranger(format!("row of no attempted event, id hash {:016x}", row.id))
-                }
-            }
-        }
+        let copies = self.copies();
+        let mut seen = vec![Seen::default(); self.entries.len()];
+        let mut reasons: Vec<&str> = vec![""];
+        self.place_rows(&observations.rows, &copies, &mut seen, &mut summary);
         let letters = observations.dead_letters.iter().map(|letter| (letter, false));
         let late = observations.late.iter().map(|letter| (letter, true));
         for (letter, is_late) in letters.chain(late) {
@@ -184,26 +200,30 @@ impl Ledger {
                 summary.stranger(format!("dead letter of no attempted event: {letter:?}"));
                 continue;
             };
-            let seen = match self.entries[index].expect {
-                Expect::Row { id, .. } | Expect::Copy { id, .. } => {
-                    groups.get_mut(&id).map(|group| &mut group.seen)
-                }
-                Expect::Reject(_) => Some(rejects.entry(index).or_default()),
-            };
-            let Some(seen) = seen else { continue };
-            seen.late += u64::from(is_late);
-            seen.letters += u64::from(!is_late);
-            seen.reason.clone_from(&letter.reason);
-        }
-        for group in groups.values() {
-            summary.judge_group(group);
+            let seen = &mut seen[self.place(index)];
+            bump(if is_late { &mut seen.late } else { &mut seen.letters });
+            seen.reason = interned(&mut reasons, &letter.reason);
         }
         for (index, entry) in self.entries.iter().enumerate() {
-            summary.acknowledged += u64::from(entry.outcome == Outcome::Acknowledged);
+            let is_acknowledged = entry.outcome == Outcome::Acknowledged;
+            summary.acknowledged += u64::from(is_acknowledged);
             summary.refused += u64::from(entry.outcome == Outcome::Refused);
-            if let Expect::Reject(malformation) = entry.expect {
-                let seen = rejects.remove(&index).unwrap_or_default();
-                summary.judge_reject(index, entry.outcome, malformation, &seen);
+            if is_acknowledged {
+                bump(&mut seen[self.place(index)].acknowledged);
+            }
+        }
+        for (index, entry) in self.entries.iter().enumerate() {
+            let reason = reasons[usize::from(seen[index].reason)];
+            match entry.expect {
+                Expect::Reject(malformation) => {
+                    summary.judge_reject(index, entry.outcome, malformation, seen[index], reason);
+                }
+                expect if self.place(index) == index => {
+                    let is_late = matches!(expect, Expect::Row { late: true, .. });
+                    summary.judge_event(index, is_late, seen[index], reason);
+                }
+                // A copy is judged with its original.
+                _ => {}
             }
         }
         let placed = summary.ok
@@ -216,37 +236,69 @@ impl Ledger {
         summary
     }
 
-    fn groups(&self) -> HashMap<u64, Group> {
-        let mut groups: HashMap<u64, Group> = HashMap::with_capacity(self.originals.len());
+    /// Where a publish is judged: with the first one under its id.
+    fn place(&self, index: usize) -> usize {
+        let id = self.entries[index].expect.id();
+        id.and_then(|id| self.original(id)).unwrap_or(index)
+    }
+
+    /// The content of the copies, by the place of their original.
+    fn copies(&self) -> HashMap<usize, Vec<u64>> {
+        let mut copies: HashMap<usize, Vec<u64>> = HashMap::new();
         for (index, entry) in self.entries.iter().enumerate() {
-            let (id, fingerprint, late) = match entry.expect {
-                Expect::Row { id, fingerprint, late } => (id, fingerprint, late),
-                Expect::Copy { id, fingerprint } => (id, fingerprint, false),
-                Expect::Reject(_) => continue,
-            };
-            let group = groups.entry(id).or_insert_with(|| Group {
-                first: index,
-                fingerprints: Vec::with_capacity(1),
-                acknowledged: 0,
-                late: false,
-                seen: Seen::default(),
-            });
-            group.fingerprints.push(fingerprint);
-            group.late |= late;
-            group.acknowledged += u64::from(entry.outcome == Outcome::Acknowledged);
+            if let Expect::Copy { fingerprint, .. } = entry.expect {
+                copies.entry(self.place(index)).or_default().push(fingerprint);
+            }
         }
-        groups
+        copies
+    }
+
+    fn place_rows(
+        &self,
+        rows: &[RowSeen],
+        copies: &HashMap<usize, Vec<u64>>,
+        seen: &mut [Seen],
+        summary: &mut LedgerSummary,
+    ) {
+        for row in rows {
+            let Some(place) = self.original(row.id) else {
+                summary.stranger(format!("row of no attempted event, id hash {:016x}", row.id));
+                continue;
+            };
+            let own = self.entries[place].expect.fingerprint() == Some(row.fingerprint);
+            let matches = own || copies.get(&place).is_some_and(|it| it.contains(&row.fingerprint));
+            bump(&mut seen[place].rows);
+            if matches {
+                bump(&mut seen[place].matching_rows);
+            }
+        }
     }
 }
 
-/// All publishes under one event id.
-#[derive(Debug)]
-struct Group {
-    first: usize,
-    fingerprints: Vec<u64>,
-    acknowledged: u64,
-    late: bool,
-    seen: Seen,
+/// The number of a reason; there are few.
+fn interned<'r>(reasons: &mut Vec<&'r str>, reason: &'r str) -> u16 {
+    let place = reasons.iter().position(|known| *known == reason).unwrap_or_else(|| {
+        reasons.push(reason);
+        reasons.len() - 1
+    });
+    u16::try_from(place).unwrap_or_default()
+}
+
+impl Expect {
+    /// The event's id, of an event that is one.
+    fn id(self) -> Option<u64> {
+        match self {
+            Self::Row { id, .. } | Self::Copy { id, .. } => Some(id),
+            Self::Reject(_) => None,
+        }
+    }
+
+    fn fingerprint(self) -> Option<u64> {
+        match self {
+            Self::Row { fingerprint, .. } | Self::Copy { fingerprint, .. } => Some(fingerprint),
+            Self::Reject(_) => None,
+        }
+    }
 }
 
 impl LedgerSummary {
@@ -261,29 +313,30 @@ impl LedgerSummary {
         }
     }
 
-    fn judge_group(&mut self, group: &Group) {
-        let Group { first, seen, acknowledged, .. } = group;
-        let places = seen.rows + seen.late + seen.letters;
+    fn judge_event(&mut self, first: usize, is_late: bool, seen: Seen, reason: &str) {
+        let places = seen.places();
         if places > 1 {
             self.duplicated += places - 1;
             self.sample(format!("event {first}: {places} places instead of one"));
         }
-        if *acknowledged == 0 {
+        let acknowledged = u64::from(seen.acknowledged);
+        if acknowledged == 0 {
             self.recovered += u64::from(places > 0);
             return;
         }
         self.deduplicated += acknowledged - 1;
-        let is_late_in_order = group.late && seen.late > 0;
         if places == 0 {
             self.lost += 1;
             self.sample(format!("event {first}: acknowledged, and nowhere"));
         } else if seen.matching_rows > 0 {
             self.ok += 1;
-        } else if is_late_in_order {
+        } else if is_late && seen.late > 0 {
             self.late += 1;
         } else {
             self.misplaced += 1;
-            self.stranger(format!("event {first}: in the wrong place or changed: {seen:?}"));
+            let sample =
+                format!("event {first}: in the wrong place or changed ({reason}): {seen:?}");
+            self.stranger(sample);
         }
     }
 
@@ -292,9 +345,10 @@ impl LedgerSummary {
         index: usize,
         outcome: Outcome,
         malformation: Malformation,
-        seen: &Seen,
+        seen: Seen,
+        reason: &str,
     ) {
-        let places = seen.letters + seen.late;
+        let places = seen.places();
         if places > 1 {
             self.duplicated += places - 1;
             self.sample(format!("malformed event {index}: {places} dead letters"));
@@ -306,11 +360,12 @@ impl LedgerSummary {
             self.sample(format!(
                 "malformed event {index} ({malformation:?}): acknowledged, and nowhere"
             ));
-        } else if seen.letters > 0 && malformation.reasons().contains(&seen.reason.as_str()) {
+        } else if seen.letters > 0 && malformation.reasons().contains(&reason) {
             self.dead_lettered += 1;
         } else {
             self.misplaced += 1;
-            self.stranger(format!("malformed event {index} ({malformation:?}): {seen:?}"));
+            let sample = format!("malformed event {index} ({malformation:?}): {reason}: {seen:?}");
+            self.stranger(sample);
         }
     }
 }

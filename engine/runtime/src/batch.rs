@@ -19,7 +19,7 @@ use std::sync::mpsc;
 
 use windtunnel_model::ProcessingTime;
 
-pub use block::{Block, Line, Span};
+pub use block::{Added, Block, Line, Span};
 pub use files::Outputs;
 
 use crate::flow::{Happened, Pipeline, RestoreError, Stage, Transform};

@@ -15,6 +15,8 @@ mod run;
 mod side_input;
 mod state;
 mod stateless;
+#[doc = include_str!("../TUTORIAL.md")]
+pub mod tutorial {}
 
 pub use keyed::{Begin, FilterMap, Keyed, Sink, Stage, Then};
 pub use keyed_stages::{Aggregate, Distinct, Entry, OwnedPane, PerKey, Window};

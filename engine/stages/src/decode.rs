@@ -37,7 +37,8 @@ pub struct RawEvent<'a> {
 pub struct Properties<'a> {
     page_url: Option<Cow<'a, str>>,
     referrer: Option<Cow<'a, str>>,
-    value: Option<f64>,
+    /// `value`.
+    pub value: Option<f64>,
     temperature: Option<f64>,
     humidity: Option<f64>,
     battery: Option<f64>,

@@ -21,12 +21,12 @@ pub struct WatermarkConfig {
 }
 
 impl Default for WatermarkConfig {
-    /// A minute of disorder, an idle source after a minute, clocks an hour ahead at most.
+    /// A minute of disorder, an idle source after a minute, clocks a day ahead at most.
     fn default() -> Self {
         Self {
             bound_micros: 60_000_000,
             idle_after_micros: Some(60_000_000),
-            ahead_micros_max: 3_600_000_000,
+            ahead_micros_max: 86_400_000_000,
             alignment_micros: None,
         }
     }

@@ -6,7 +6,7 @@ use std::fmt;
 use super::units;
 
 /// The metrics that expectations can name, with what their numbers are.
-pub const METRICS: [(&str, &str); 22] = [
+pub const METRICS: [(&str, &str); 23] = [
     ("ledger.attempted", "events"),
     ("ledger.acknowledged", "events"),
     ("ledger.ok", "events"),
@@ -17,6 +17,7 @@ pub const METRICS: [(&str, &str); 22] = [
     ("ledger.lost", "events"),
     ("ledger.unexpected", "events"),
     ("ledger.refused", "events"),
+    ("backlog", "events"),
     ("windows.rows", "rows"),
     ("windows.mismatched", "rows"),
     ("scores.mismatched", "rows"),
@@ -31,6 +32,18 @@ pub const METRICS: [(&str, &str); 22] = [
     ("send_lag.p99", "ms"),
 ];
 
+/// The metrics that are known while a run goes on, so that `abort` can be judged by them.
+const LIVE: [&str; 8] = [
+    "backlog",
+    "e2e.p50",
+    "e2e.p95",
+    "e2e.p99",
+    "ledger.attempted",
+    "prediction.p50",
+    "prediction.p95",
+    "prediction.p99",
+];
+
 /// Values of metrics; durations in milliseconds, rates a second.
 pub type Metrics = BTreeMap<&'static str, f64>;
 
@@ -41,6 +54,7 @@ pub struct Expectation {
     metric: &'static str,
     comparison: Comparison,
     bound: f64,
+    aborts: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -103,7 +117,29 @@ impl Expectation {
         let bound = number.or(millis).or_else(|| units::rate(bound)).ok_or_else(|| {
             format!("\"{bound}\" is no number, duration (\"2s\") or rate (\"4900/s\")")
         })?;
-        Ok(Self { text: text.to_owned(), metric, comparison, bound })
+        Ok(Self { text: text.to_owned(), metric, comparison, bound, aborts: false })
+    }
+
+    /// The same expectation, judged every second: the run ends when it does not hold.
+    ///
+    /// # Errors
+    /// Its metric is known only at the end.
+    pub fn aborting(self) -> Result<Self, String> {
+        if LIVE.contains(&self.metric) {
+            return Ok(Self { aborts: true, ..self });
+        }
+        Err(format!(
+            "\"{}\" is known only at the end; abort can be judged by {}",
+            self.metric,
+            LIVE.join(", ")
+        ))
+    }
+
+    /// Whether the run must end now: the expectation aborts, its metric is measured, and it does not hold.
+    #[must_use]
+    pub fn ends_run(&self, metrics: &Metrics) -> bool {
+        let judged = self.judge(metrics);
+        self.aborts && judged.measured.is_some() && !judged.holds
     }
 
     /// Judges the expectation; what was not measured does not hold.

@@ -47,6 +47,11 @@ fn mistakes_are_reported_with_place_and_advice() {
             "t.toml:8:8: error: unknown metric \"ledger.lots\"; nearest is \"ledger.lost\"",
         ),
         (
+            format!("{GOOD}[[expect]]\nthat = \"ledger.lost == 0\"\nabort = true\n"),
+            "t.toml:8:8: error: \"ledger.lost\" is known only at the end; abort can be judged by backlog, \
+             e2e.p50, e2e.p95, e2e.p99, ledger.attempted, prediction.p50, prediction.p95, prediction.p99",
+        ),
+        (
             format!("{GOOD}[disorder]\nlate = 1.5\n"),
             "t.toml:8:8: error: late: must be a number from 0 to 1",
         ),

@@ -8,7 +8,7 @@ use crate::parser::parse_script;
 
 fn recorded_cases() -> Option<String> {
     let folder = std::env::var_os("WINDTUNNEL_CONFORMANCE").map_or_else(
-        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/conformance")),
+        || PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/conformance")),
         PathBuf::from,
     );
     let path = folder.join("bigquery/sql.jsonl");
