@@ -5,6 +5,7 @@
 pub mod catalog;
 mod clock;
 mod database;
+mod defaults;
 mod files;
 mod jobs;
 pub mod limits;

@@ -27,6 +27,8 @@ pub const PAST_MARKS_MAX: usize = 65_536;
 pub const PAST_REPLACEMENTS_MAX: usize = 64;
 /// Jobs that are kept; the oldest that are done make room (the service keeps them for 180 days).
 pub const JOBS_MAX: usize = 2_000;
+/// Bytes of the results that jobs hold; the oldest make room.
+pub const RESULT_BYTES_MAX: usize = 512 * 1_048_576;
 /// `requestId`s that are remembered (documented: 15 minutes).
 pub const REQUEST_IDS_MAX: usize = 2_000;
 /// Sessions at a time.

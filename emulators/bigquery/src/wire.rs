@@ -141,7 +141,13 @@ impl Shared {
 
     /// Ends a job, and wakes whoever waits for it.
     pub(crate) fn finish(&self, key: &JobKey, outcome: Result<Finished, JobError>) {
-        self.state().jobs.finish(key, outcome, now_micros());
+        {
+            let mut state = self.state();
+            state.jobs.finish(key, outcome, now_micros());
+            for id in state.jobs.take_orphans() {
+                let _gone_already = state.catalog.delete_table(&id);
+            }
+        }
         self.jobs_changed.notify_waiters();
     }
 }

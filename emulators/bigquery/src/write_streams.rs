@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use arrow::array::RecordBatch;
 
 use crate::catalog::{Catalog, CatalogError};
-use crate::table::{TableId, TableKind};
+use crate::table::{Table, TableId, TableKind};
 
 /// When a stream's rows become visible.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -140,6 +140,11 @@ pub fn parse_path(path: &str) -> Option<(TableId, Option<&str>)> {
     Some((TableId { project, dataset, table }, stream))
 }
 
+/// A stream's table; one that is gone is named as the API names entities.
+fn find<'a>(catalog: &'a Catalog, id: &TableId) -> Result<&'a Table, StreamError> {
+    catalog.table(id).map_err(|_| StreamError::NotFound(table_path(id)))
+}
+
 impl WriteStreams {
     /// Creates a stream of a table.
     ///
@@ -155,7 +160,7 @@ impl WriteStreams {
         if kind == StreamKind::Default {
             return Err(StreamError::Invalid("Invalid stream type: TYPE_UNSPECIFIED".to_owned()));
         }
-        let found = catalog.table(table)?;
+        let found = find(catalog, table)?;
         if found.kind != TableKind::Table {
             let text = format!("Cannot write to a table of type {}.", found.kind.name());
             return Err(StreamError::Invalid(text));
@@ -210,7 +215,7 @@ impl WriteStreams {
         }
         let stream =
             self.streams.get_mut(name).ok_or_else(|| StreamError::NotFound(name.to_owned()))?;
-        if catalog.table(&stream.table)?.incarnation != stream.incarnation {
+        if find(catalog, &stream.table)?.incarnation != stream.incarnation {
             return Err(StreamError::NotFound(name.to_owned()));
         }
         if stream.finalized {
@@ -260,7 +265,7 @@ impl WriteStreams {
         if offset >= stream.rows {
             return Err(StreamError::BeyondEnd { name: name.to_owned(), offset });
         }
-        catalog.table(&stream.table)?;
+        find(catalog, &stream.table)?;
         let mut wanted =
             usize::try_from((offset + 1).saturating_sub(stream.flushed)).unwrap_or(usize::MAX);
         stream.flushed = stream.flushed.max(offset + 1);
@@ -306,7 +311,7 @@ impl WriteStreams {
         names: &[String],
         now: i64,
     ) -> Result<Result<(), Vec<(String, CommitProblem)>>, StreamError> {
-        catalog.table(table)?;
+        find(catalog, table)?;
         let problems: Vec<_> = names
             .iter()
             .filter_map(|name| {

@@ -248,3 +248,19 @@ async fn a_writer_is_told_of_columns_that_are_new() {
     requests.send(request(false)).await.unwrap();
     assert_eq!(answers.message().await.unwrap().unwrap().updated_schema, None);
 }
+
+#[tokio::test]
+async fn columns_that_the_writer_has_not_get_their_defaults() {
+    let client = Client::new();
+    let fields = json!([
+        { "name": "n", "type": "INTEGER" },
+        { "name": "s", "type": "STRING" },
+        { "name": "at", "type": "TIMESTAMP" },
+        { "name": "extra", "type": "INTEGER", "defaultValueExpression": "40 + 2" },
+    ]);
+    client.table("t", fields).await;
+    let answers = append(&client, &[batch(0..2), batch(2..3)]).await;
+    assert_eq!(answers.len(), 2);
+    let extra: Vec<Value> = client.rows("t").await.iter().map(|row| row[3].clone()).collect();
+    assert_eq!(extra, ["42", "42", "42"]);
+}

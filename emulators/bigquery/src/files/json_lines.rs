@@ -6,9 +6,9 @@ use arrow::datatypes::Float64Type;
 use serde_json::{Map, Value, json};
 
 use super::{BadRecord, FileError, Rows, Source, unpacked};
-use crate::rows::BatchBuilder;
 use crate::rows::from_json::row_cells;
 use crate::rows::to_json::scalar_text;
+use crate::rows::{BatchBuilder, CellError};
 use crate::schema::{Field, FieldType, Mode, TableSchema};
 
 /// The lines of a file that are not empty, with their positions.
@@ -46,6 +46,12 @@ pub(crate) fn read(
             match serde_json::from_slice::<Value>(line) {
                 Ok(Value::Object(row)) => match row_cells(&schema.fields, &row, ignore_unknown) {
                     Ok(cells) => batch.push(&cells),
+                    Err(CellError::BadValue { field, of, value }) => {
+                        let text = format!(
+                            "Could not convert value to {of}. Field: {field}; Value: {value}"
+                        );
+                        rows.bad.push(refuse(text));
+                    }
                     Err(error) => rows.bad.push(refuse(error.to_string())),
                 },
                 Ok(_) => rows.bad.push(refuse("Start of object expected.".to_owned())),

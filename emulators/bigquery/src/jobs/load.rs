@@ -1,11 +1,13 @@
 //! Load jobs: files of an upload or of a bucket into a table. The columns are the job's, the file's own, or
 //! guessed from the rows; bad records are counted, and too many of them fail the job.
 
+use arrow::array::RecordBatch;
 use serde_json::{Value, json};
 
 use super::store::Task;
 use super::{Finished, JobError, disposition_of, table_of};
 use crate::catalog::Write;
+use crate::defaults::Defaults;
 use crate::files::csv::Dialect;
 use crate::files::{
     BadRecord, FileError, Format, Rows, Source, autodetect, avro, csv, json_lines, parquet,
@@ -71,6 +73,7 @@ pub(super) fn run(shared: &Shared, task: &Task) -> Result<Finished, JobError> {
         None => from_uris(shared, &load["sourceUris"])?,
     };
     let mut dialect = dialect_of(load)?;
+    let table = existing.clone().filter(|_| disposition.write != Write::Truncate);
     let schema = columns(load, format, &sources, &mut dialect, existing, disposition.write)?;
     let rows = match format {
         Format::Csv => csv::read(&sources, &schema, &dialect),
@@ -82,10 +85,33 @@ pub(super) fn run(shared: &Shared, task: &Task) -> Result<Finished, JobError> {
     let bad = check_bad(&rows, format, load)?;
     let statistics = statistics(&sources, &schema, &rows);
     // What the file has and the table has not, or the other way round, is for the schema's rules.
-    let batches = rows.batches.into_iter().filter(|batch| batch.num_rows() > 0).collect();
+    let batches = rows.batches.into_iter().filter(|batch| batch.num_rows() > 0);
+    let batches = match &table {
+        Some(table) => with_defaults(shared, task, table, &schema, batches)?,
+        None => batches.collect(),
+    };
     let mut state = shared.state();
     state.catalog.write(&id, &decorator, &disposition, &schema, batches, task.now)?;
     Ok(Finished { statistics, errors: bad, ..Finished::default() })
+}
+
+/// Adds the columns of the table that the file has not and that have a default value.
+fn with_defaults(
+    shared: &Shared,
+    task: &Task,
+    table: &TableSchema,
+    of_file: &TableSchema,
+    batches: impl Iterator<Item = RecordBatch>,
+) -> Result<Vec<RecordBatch>, JobError> {
+    let is_missing = |field: &Field, _: usize| of_file.index_of(&field.name).is_none();
+    let mut wide = of_file.clone();
+    let added = table.fields.iter().filter(|field| field.default_value.is_some());
+    wide.fields.extend(added.filter(|field| is_missing(field, 0)).cloned());
+    if wide.fields.len() == of_file.fields.len() {
+        return Ok(batches.collect());
+    }
+    let defaults = Defaults { shared, project: &task.key.project, now: task.now };
+    { batches }.map(|batch| defaults.fill(&batch, &wide, is_missing)).collect()
 }
 
 /// Runs a load that a statement asks for; answers how many rows it read.
@@ -313,7 +339,7 @@ fn bad_record(bad: &BadRecord) -> JobError {
 
 fn statistics(sources: &[Source], schema: &TableSchema, rows: &Rows) -> Value {
     let bytes: usize = sources.iter().map(|source| source.content.len()).sum();
-    let count: usize = rows.batches.iter().map(arrow::array::RecordBatch::num_rows).sum();
+    let count: usize = rows.batches.iter().map(RecordBatch::num_rows).sum();
     let written: u64 = rows.batches.iter().map(|batch| logical_bytes(schema, batch)).sum();
     json!({
         "completionRatio": 1,

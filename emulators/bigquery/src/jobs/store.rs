@@ -5,10 +5,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use arrow::array::RecordBatch;
 use serde_json::{Map, Value};
 
 use super::{Caller, Finished, JobError, QueryResult};
-use crate::limits::{JOBS_MAX, REQUEST_IDS_MAX};
+use crate::limits::{JOBS_MAX, REQUEST_IDS_MAX, RESULT_BYTES_MAX};
+use crate::table::TableId;
 
 /// A job's name: project and id.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -78,6 +80,23 @@ impl Job {
     pub(crate) fn etag(&self) -> String {
         format!("{:x}.{:x}", self.sequence, self.state as u8)
     }
+
+    /// The table of a result that has no other: it goes with the job.
+    fn anonymous_table(&self) -> Option<TableId> {
+        let table = self.configuration.pointer("/query/destinationTable")?;
+        let part = |name: &str| table[name].as_str();
+        let dataset = part("datasetId").filter(|dataset| dataset.starts_with('_'))?;
+        Some(TableId::new(part("projectId")?, dataset, part("tableId")?))
+    }
+
+    /// Bytes of a result that nothing else holds.
+    fn result_bytes(&self) -> usize {
+        let rows = self.result.as_ref().and_then(|result| result.rows.as_ref());
+        match (rows, self.anonymous_table()) {
+            (Some(rows), Some(_)) => rows.iter().map(RecordBatch::get_array_memory_size).sum(),
+            _ => 0,
+        }
+    }
 }
 
 /// All jobs.
@@ -88,6 +107,10 @@ pub(crate) struct Jobs {
     next: u64,
     /// Jobs by the client's `requestId`, so that a query that is asked again is not run again.
     requests: BTreeMap<u64, (String, String)>,
+    /// Bytes that the results of all jobs hold.
+    result_bytes: usize,
+    /// Anonymous results whose jobs are gone.
+    orphans: Vec<TableId>,
     by_request: HashMap<(String, String), JobKey>,
 }
 
@@ -142,13 +165,24 @@ impl Jobs {
     fn insert(&mut self, job: Job) {
         self.order.insert(job.sequence, job.key.clone());
         self.jobs.insert(job.key.clone(), job);
-        // The oldest that are done make room.
-        while self.jobs.len() > JOBS_MAX {
+        self.make_room();
+    }
+
+    /// Takes away the oldest jobs that are done, while there are too many or their results too large; the
+    /// newest stays whatever its size.
+    fn make_room(&mut self) {
+        while self.jobs.len() > JOBS_MAX || self.result_bytes > RESULT_BYTES_MAX {
             let is_done =
                 |key: &&JobKey| self.jobs.get(*key).is_some_and(|it| it.state == State::Done);
-            let Some(oldest) = self.order.values().find(is_done).cloned() else { return };
-            self.remove(&oldest);
+            let mut oldest = self.order.values().filter(is_done);
+            let (Some(key), Some(_newer)) = (oldest.next().cloned(), oldest.next()) else { return };
+            self.remove(&key);
         }
+    }
+
+    /// The tables of results whose jobs are gone since the last time.
+    pub(crate) fn take_orphans(&mut self) -> Vec<TableId> {
+        std::mem::take(&mut self.orphans)
     }
 
     /// Begins to run a job; nothing when it is gone, was cancelled or runs already.
@@ -186,6 +220,7 @@ impl Jobs {
                 merge(&mut job.configuration, finished.configuration);
                 job.errors = finished.errors;
                 job.result = finished.result;
+                self.result_bytes += job.result_bytes();
                 let (parent, caller) = (job.key.clone(), job.caller.clone());
                 let started = job.started_at.unwrap_or(now);
                 for (index, child) in children.into_iter().enumerate() {
@@ -193,6 +228,7 @@ impl Jobs {
                 }
             }
         }
+        self.make_room();
     }
 
     /// A statement of a script, as a job that is done.
@@ -270,9 +306,10 @@ impl Jobs {
     }
 
     fn remove(&mut self, key: &JobKey) {
-        if let Some(job) = self.jobs.remove(key) {
-            self.order.remove(&job.sequence);
-        }
+        let Some(job) = self.jobs.remove(key) else { return };
+        self.order.remove(&job.sequence);
+        self.result_bytes -= job.result_bytes().min(self.result_bytes);
+        self.orphans.extend(job.anonymous_table());
     }
 
     /// The job that a request made before, where it carries the same id.
@@ -376,12 +413,17 @@ mod tests {
     fn old_jobs_make_room() {
         let mut jobs = Jobs::default();
         let first = create(&mut jobs, None).unwrap();
-        for _ in 0..JOBS_MAX {
+        let table = json!({ "projectId": "p", "datasetId": "_d", "tableId": "anon" });
+        let configuration = json!({ "query": { "destinationTable": table } });
+        for _ in 0..JOBS_MAX + 1 {
             let key = create(&mut jobs, None).unwrap();
             jobs.start(&key, 6);
-            jobs.finish(&key, Ok(Finished::default()), 7);
+            let configuration = configuration.clone();
+            jobs.finish(&key, Ok(Finished { configuration, ..Finished::default() }), 7);
         }
         assert!(jobs.get(&first).is_ok(), "a job that waits stays");
         assert_eq!(jobs.list("p").count(), JOBS_MAX);
+        let orphans = jobs.take_orphans();
+        assert_eq!(orphans, [TableId::new("p", "_d", "anon"), TableId::new("p", "_d", "anon")]);
     }
 }

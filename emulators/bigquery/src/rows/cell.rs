@@ -48,6 +48,16 @@ pub enum CellError {
     /// The row has a field that the table has not.
     #[error("no such field: {0}.")]
     UnknownField(String),
+    /// A value is not of its column's type.
+    #[error("Cannot convert value to {of} (bad value): {value}")]
+    BadValue {
+        /// The column.
+        field: String,
+        /// Its type, in lower case.
+        of: String,
+        /// The value.
+        value: String,
+    },
     /// A value does not fit its column.
     #[error("{0}")]
     Invalid(String),

@@ -83,9 +83,7 @@ fn scalar<'a>(
         (Value::Number(_) | Value::Bool(_), FieldType::String) => {
             Ok(Cell::Text(Cow::Owned(value.to_string())))
         }
-        (Value::String(text), of) => {
-            text_cell(of, text).ok_or_else(|| wrong(field, &value.to_string()))
-        }
+        (Value::String(text), of) => text_cell(of, text).ok_or_else(|| wrong(field, text)),
         (value, FieldType::Json) => Ok(Cell::Text(Cow::Owned(value.to_string()))),
         (Value::Bool(flag), FieldType::Bool) => Ok(Cell::Bool(*flag)),
         (Value::Number(number), of) => {
@@ -96,11 +94,11 @@ fn scalar<'a>(
 }
 
 pub(super) fn wrong(field: &Field, shown: &str) -> CellError {
-    CellError::Invalid(format!(
-        "Cannot convert value to {} (bad value): {shown} in field {}",
-        field.field_type.name().to_lowercase(),
-        field.name
-    ))
+    CellError::BadValue {
+        field: field.name.clone(),
+        of: field.field_type.name().to_lowercase(),
+        value: shown.to_owned(),
+    }
 }
 
 fn number_cell(of: &FieldType, number: &serde_json::Number) -> Option<Cell<'static>> {

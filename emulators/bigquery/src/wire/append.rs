@@ -2,6 +2,7 @@
 //! are remembered; every request is answered in order, an error in its answer and not as the end of the
 //! connection.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use arrow::array::RecordBatch;
@@ -21,9 +22,10 @@ use super::Shared;
 use super::grpc::status_of;
 use super::proto_schema::proto_schema;
 use crate::clock::now_micros;
+use crate::defaults::{Defaults, has_defaults, lenient};
 use crate::rows::from_arrow::fitted;
 use crate::rows::from_proto::Decoder;
-use crate::schema::TableSchema;
+use crate::schema::{Field, TableSchema};
 use crate::write_streams::{StreamError, parse_path};
 
 const DEFAULT_VALUE: i32 = MissingValue::DefaultValue as i32;
@@ -33,6 +35,8 @@ const DEFAULT_VALUE: i32 = MissingValue::DefaultValue as i32;
 pub(super) struct Connection {
     stream: String,
     descriptor: Option<DescriptorProto>,
+    /// The columns that the writer's schema has, in lower case.
+    named: HashSet<String>,
     /// The table's schema as the client knows it, and the one that it has to be told of.
     known: Option<Arc<TableSchema>>,
     updated: Option<ProtoSchema>,
@@ -101,28 +105,40 @@ impl Connection {
         }
         let schema = {
             let state = shared.state();
-            let table = state.catalog.table(&table).map_err(StreamError::from);
-            Arc::clone(&table.map_err(|error| Refused::Whole(status_of(error)))?.schema)
+            let found = state.catalog.table(&table);
+            let gone = |_| status_of(StreamError::NotFound(stream.to_owned()));
+            Arc::clone(&found.map_err(gone).map_err(Refused::Whole)?.schema)
         };
-        let wants_defaults = request.default_missing_value_interpretation()
+        let of_row_defaults = request.default_missing_value_interpretation()
             == MissingValue::DefaultValue
             || request.missing_value_interpretations.values().any(|it| *it == DEFAULT_VALUE);
-        if wants_defaults && schema.fields.iter().any(|field| field.default_value.is_some()) {
-            let text = "AppendRows with default values for missing fields is not implemented by \
-                        this emulator";
+        if of_row_defaults && has_defaults(&schema) {
+            let text = "AppendRows missing_value_interpretations of DEFAULT_VALUE is not implemented \
+                        by this emulator";
             return Err(Refused::Whole(Status::unimplemented(text)));
         }
         if self.known.as_ref().is_some_and(|known| !Arc::ptr_eq(known, &schema)) {
             self.updated = Some(proto_schema(&schema));
         }
         self.known = Some(Arc::clone(&schema));
-        let batch = match request.rows {
-            Some(Rows::ProtoRows(rows)) => self.proto_rows(rows, &schema)?,
-            Some(Rows::ArrowRows(rows)) => self.arrow_rows(rows, &schema)?,
+        // Columns that the writer's schema has not get their defaults.
+        let read_as =
+            if has_defaults(&schema) { Arc::new(lenient(&schema)) } else { Arc::clone(&schema) };
+        let mut batch = match request.rows {
+            Some(Rows::ProtoRows(rows)) => self.proto_rows(rows, &read_as)?,
+            Some(Rows::ArrowRows(rows)) => self.arrow_rows(rows, &read_as)?,
             None => {
                 return Err(Refused::Whole(Status::invalid_argument("Rows must be specified.")));
             }
         };
+        if has_defaults(&schema) {
+            let defaults = Defaults { shared, project: &table.project, now: now_micros() };
+            let is_missing =
+                |field: &Field, _: usize| !self.named.contains(&field.name.to_lowercase());
+            batch = defaults
+                .fill(&batch, &schema, is_missing)
+                .map_err(|error| Refused::Whole(Status::invalid_argument(error.to_string())))?;
+        }
         let offset = request.offset.map(|offset| u64::try_from(offset).unwrap_or(u64::MAX));
         let mut state = shared.state();
         let state = &mut *state;
@@ -141,6 +157,8 @@ impl Connection {
         if let Some(descriptor) = rows.writer_schema.and_then(|schema| schema.proto_descriptor)
             && self.descriptor.as_ref() != Some(&descriptor)
         {
+            let names = descriptor.field.iter().map(|field| field.name().to_lowercase());
+            self.named = names.collect();
             self.descriptor = Some(descriptor);
             self.decoder = None;
         }
@@ -174,7 +192,9 @@ impl Connection {
         stream.extend_from_slice(&rows.rows.unwrap_or_default().serialized_record_batch);
         let reader = StreamReader::try_new(&stream[..], None)
             .map_err(|error| invalid(format!("Invalid Arrow schema: {error}")))?;
-        for field in reader.schema().fields() {
+        let names = reader.schema();
+        self.named = names.fields().iter().map(|field| field.name().to_lowercase()).collect();
+        for field in names.fields() {
             if schema.index_of(field.name()).is_none() {
                 let text =
                     format!("Input schema has more fields than BigQuery schema: {}", field.name());
@@ -191,7 +211,8 @@ impl Connection {
 
     /// Makes the decoder for the table's schema as it is now.
     fn prepare(&mut self, schema: &Arc<TableSchema>) -> Result<(), Refused> {
-        if self.decoder.as_ref().is_some_and(|(known, _)| Arc::ptr_eq(known, schema)) {
+        let is_current = |known: &Arc<TableSchema>| Arc::ptr_eq(known, schema) || known == schema;
+        if self.decoder.as_ref().is_some_and(|(known, _)| is_current(known)) {
             return Ok(());
         }
         let Some(descriptor) = &self.descriptor else { return Ok(()) };

@@ -99,8 +99,8 @@ impl BigQueryWrite for Wire {
         let name = &request.get_ref().name;
         let state = self.shared.state();
         if let Some((table, Some("_default"))) = parse_path(name) {
-            let table =
-                state.catalog.table(&table).map_err(StreamError::from).map_err(status_of)?;
+            let gone = |_| status_of(StreamError::NotFound(name.clone()));
+            let table = state.catalog.table(&table).map_err(gone)?;
             return Ok(Response::new(WriteStream {
                 name: name.clone(),
                 r#type: write_stream::Type::Committed.into(),

@@ -252,8 +252,8 @@ fn statistics(job: &Job) -> Value {
     if let Some(at) = job.ended_at {
         out.insert("endTime".to_owned(), millis(at));
     }
-    if job.configuration.get("load").is_some() {
-        // Loads run in the pool that everybody shares.
+    if ["load", "extract"].iter().any(|kind| job.configuration.get(kind).is_some()) {
+        // They run in the pool that everybody shares.
         out.insert("reservation_id".to_owned(), json!("default-pipeline"));
     }
     if let Some(parent) = &job.parent {

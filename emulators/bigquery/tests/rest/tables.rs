@@ -1,6 +1,7 @@
 //! Tables, their rows, partitions and policies.
 
 use serde_json::{Value, json};
+use windtunnel_bigquery::ObjectStore;
 
 use crate::client::Client;
 
@@ -161,4 +162,30 @@ async fn an_insert_says_which_rows_are_wrong() {
     skipping["skipInvalidRows"] = json!(true);
     client.ok("POST", "datasets/d/tables/t/insertAll", skipping).await;
     assert_eq!(client.rows("t").await, [json!(["12.35"])]);
+}
+
+#[tokio::test]
+async fn columns_that_are_left_out_get_their_defaults() {
+    let client = Client::new();
+    let fields = json!([
+        { "name": "n", "type": "INTEGER" },
+        { "name": "s", "type": "STRING", "mode": "REQUIRED",
+          "defaultValueExpression": "CONCAT('a', 'b')" },
+    ]);
+    client.table("t", fields).await;
+    client.insert("t", &[json!({ "n": 1 }), json!({ "n": 2, "s": "x" })]).await;
+    assert_eq!(client.rows("t").await, [json!(["1", "ab"]), json!(["2", "x"])]);
+    let rows = json!({ "rows": [{ "json": { "s": null } }] });
+    let answer = client.ok("POST", "datasets/d/tables/t/insertAll", rows).await;
+    let message = &answer["insertErrors"][0]["errors"][0]["message"];
+    assert_eq!(message, "Missing required field: s.");
+    client.objects.put("b", "x.csv", "3\n".into()).unwrap();
+    let load = json!({
+        "destinationTable": { "projectId": "p", "datasetId": "d", "tableId": "t" },
+        "sourceUris": ["gs://b/x.csv"],
+        "schema": { "fields": [{ "name": "n", "type": "INTEGER" }] },
+    });
+    let job = client.job(json!({ "load": load })).await;
+    assert_eq!(job["status"], json!({ "state": "DONE" }), "{job}");
+    assert_eq!(client.rows("t").await[2], json!(["3", "ab"]));
 }
