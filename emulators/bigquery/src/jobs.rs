@@ -8,6 +8,7 @@ mod load;
 mod parameters;
 mod query;
 mod sessions;
+mod statistics;
 mod store;
 
 use serde_json::Value;
@@ -21,10 +22,11 @@ pub(crate) use extract::{Output, export};
 pub(crate) use load::load_into;
 pub(crate) use parameters::given_back;
 pub(crate) use query::{
-    DmlCounts, ExportCounts, QueryRequest, QueryResult, ScriptOutcome, StatementOutcome, dml_json,
+    DmlCounts, ExportCounts, QueryRequest, QueryResult, ScriptOutcome, StatementOutcome,
     rows_where, view_schema,
 };
 pub(crate) use sessions::Sessions;
+pub(crate) use statistics::dml_json;
 pub(crate) use store::{Job, JobKey, Jobs, State, Task};
 
 use crate::wire::{RestError, Shared};
