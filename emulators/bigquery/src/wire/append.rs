@@ -5,7 +5,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::ipc::reader::StreamReader;
 use prost_types::DescriptorProto;
@@ -23,6 +23,7 @@ use super::grpc::status_of;
 use super::proto_schema::proto_schema;
 use crate::clock::now_micros;
 use crate::defaults::{Defaults, has_defaults, lenient};
+use crate::jobs::JobError;
 use crate::rows::from_arrow::fitted;
 use crate::rows::from_proto::Decoder;
 use crate::schema::{Field, TableSchema};
@@ -109,21 +110,14 @@ impl Connection {
             let gone = |_| status_of(StreamError::NotFound(stream.to_owned()));
             Arc::clone(&found.map_err(gone).map_err(Refused::Whole)?.schema)
         };
-        let of_row_defaults = request.default_missing_value_interpretation()
-            == MissingValue::DefaultValue
-            || request.missing_value_interpretations.values().any(|it| *it == DEFAULT_VALUE);
-        if of_row_defaults && has_defaults(&schema) {
-            let text = "AppendRows missing_value_interpretations of DEFAULT_VALUE is not implemented \
-                        by this emulator";
-            return Err(Refused::Whole(Status::unimplemented(text)));
-        }
-        if self.known.as_ref().is_some_and(|known| !Arc::ptr_eq(known, &schema)) {
+        if self.known.as_ref().is_some_and(|known| *known != schema) {
             self.updated = Some(proto_schema(&schema));
         }
         self.known = Some(Arc::clone(&schema));
         // Columns that the writer's schema has not get their defaults.
         let read_as =
             if has_defaults(&schema) { Arc::new(lenient(&schema)) } else { Arc::clone(&schema) };
+        let default_of = request.default_missing_value_interpretation();
         let mut batch = match request.rows {
             Some(Rows::ProtoRows(rows)) => self.proto_rows(rows, &read_as)?,
             Some(Rows::ArrowRows(rows)) => self.arrow_rows(rows, &read_as)?,
@@ -132,11 +126,14 @@ impl Connection {
             }
         };
         if has_defaults(&schema) {
+            let interpretations = &request.missing_value_interpretations;
+            let of_row = |name: &str| match interpretations.get(name) {
+                Some(it) => *it == DEFAULT_VALUE,
+                None => default_of == MissingValue::DefaultValue,
+            };
             let defaults = Defaults { shared, project: &table.project, now: now_micros() };
-            let is_missing =
-                |field: &Field, _: usize| !self.named.contains(&field.name.to_lowercase());
-            batch = defaults
-                .fill(&batch, &schema, is_missing)
+            batch = self
+                .with_defaults(&defaults, &batch, &schema, of_row)
                 .map_err(|error| Refused::Whole(Status::invalid_argument(error.to_string())))?;
         }
         let offset = request.offset.map(|offset| u64::try_from(offset).unwrap_or(u64::MAX));
@@ -147,6 +144,25 @@ impl Connection {
             .append(&mut state.catalog, stream, offset, batch, now_micros())
             .map_err(|error| Refused::Whole(status_of(error)))?;
         Ok(offset.map(|offset| i64::try_from(offset).unwrap_or(i64::MAX)))
+    }
+
+    /// The rows with defaults in columns that the writer's schema has not, and in those of which `of_row`
+    /// says so where a row does not set them.
+    fn with_defaults(
+        &self,
+        defaults: &Defaults<'_>,
+        batch: &RecordBatch,
+        schema: &TableSchema,
+        of_row: impl Fn(&str) -> bool,
+    ) -> Result<RecordBatch, JobError> {
+        let is_missing = |field: &Field, row: usize| {
+            let is_unset = || {
+                let column = batch.column_by_name(&field.name);
+                column.is_some_and(|column| column.is_null(row))
+            };
+            !self.named.contains(&field.name.to_lowercase()) || (of_row(&field.name) && is_unset())
+        };
+        defaults.fill(batch, schema, is_missing)
     }
 
     fn proto_rows(
