@@ -303,7 +303,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         cpu::process_seconds(),
         cpu::peak_kilobytes() >> 10,
         report.checkpoints,
-        report.checkpoint_bytes / report.checkpoints.max(1) >> 10,
+        (report.checkpoint_bytes / report.checkpoints.max(1)) >> 10,
         report.checkpoint_bytes_max >> 10,
     );
     Ok(())

@@ -2,6 +2,7 @@
 //! lock is held for single steps; rows are read from snapshots without it, so that a long query stops no
 //! append. Invariant: what DML computed over a snapshot is written over that snapshot or not at all.
 
+mod alter;
 mod ddl;
 mod files;
 mod information_schema;

@@ -18,7 +18,7 @@ mod stateless;
 #[doc = include_str!("../TUTORIAL.md")]
 pub mod tutorial {}
 
-pub use keyed::{Begin, FilterMap, Keyed, Sink, Stage, Then};
+pub use keyed::{Begin, FilterMap, Keyed, Next, Sink, Stage, Then};
 pub use keyed_stages::{Aggregate, Distinct, Entry, OwnedPane, PerKey, Window};
 pub use run::{Arrivals, Happened, Pipeline, Reading, Runs, Shard};
 pub use side_input::SideInput;

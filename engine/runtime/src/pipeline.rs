@@ -266,4 +266,22 @@ mod tests {
         let watermark = outcome.rejects[0].watermark.unwrap();
         assert_eq!(watermark.to_string(), "2024-01-01T12:09:00.000000Z");
     }
+    #[test]
+    fn a_clock_that_is_a_year_ahead_makes_nobody_late() {
+        let mut pipeline = Pipeline::new(DedupConfig::default(), WindowConfig::default());
+        let event = |id: u64, time: &str| {
+            let data = format!(
+                r#"{{"event_id":"e{id}","event_type":"t","device_id":"d","event_timestamp":"{time}"}}"#
+            );
+            let publish_time = EventTime::parse("2024-01-01T12:10:00Z").unwrap();
+            Message { publish_time, ..message(id, data) }
+        };
+        let ahead = (0..50).map(|id| event(id, "2025-01-01T12:10:00Z")).collect();
+        assert_eq!(pipeline.process(ahead, ProcessingTime(0)).events.events.len(), 50);
+        let outcome = pipeline.process(vec![event(99, "2024-01-01T12:10:00Z")], ProcessingTime(0));
+        assert_eq!((outcome.rejects.len(), outcome.events.events.len()), (0, 1));
+        assert_eq!(pipeline.watermark().to_string(), "2024-01-01T12:09:00.000000Z");
+        assert_eq!(pipeline.ahead(), 50);
+        assert_eq!(pipeline.drain().len(), 2, "the window in the future closes with the drain");
+    }
 }

@@ -16,3 +16,7 @@ pub const EVENT_TIME_MAX_MICROS: i64 = 253_402_300_799_999_999;
 
 /// Absolute zero in degrees Celsius: a colder reading is a broken sensor's.
 pub const TEMPERATURE_MIN: f64 = -273.15;
+
+/// Keys times windows that one shard holds unless it is told otherwise: about 2 GB with the reference
+/// aggregate, far beyond a million devices with a handful of windows each.
+pub const WINDOWS_OPEN_MAX: usize = 16 << 20;

@@ -23,6 +23,8 @@ pub use trigger::Trigger;
 pub use window::{Window, WindowFn};
 pub use windows::KeyedWindows;
 
+use crate::limits::WINDOWS_OPEN_MAX;
+
 /// What a pane holds after the first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Accumulation {
@@ -55,6 +57,10 @@ pub struct Windowing {
     pub allowed_lateness_micros: i64,
     /// Whether the pane on time comes without events, too.
     pub on_time: OnTime,
+    /// Most keys times windows that are held: an event that would open one more is late. Keeps a device
+    /// that makes up keys or instants from taking all memory; see
+    /// [`WINDOWS_OPEN_MAX`](crate::limits::WINDOWS_OPEN_MAX).
+    pub open_max: usize,
 }
 
 impl Windowing {
@@ -67,6 +73,7 @@ impl Windowing {
             accumulation: Accumulation::Discarding,
             allowed_lateness_micros: 0,
             on_time: OnTime::Always,
+            open_max: WINDOWS_OPEN_MAX,
         }
     }
 

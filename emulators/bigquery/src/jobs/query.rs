@@ -15,7 +15,7 @@ use super::store::{Task, scrambled};
 use super::{Caller, Finished, JobError, disposition_of, table_of};
 use crate::catalog::{Catalog, CatalogError, Write};
 use crate::database::run_query;
-use crate::limits::BILLED_BYTES_MIN;
+
 use crate::schema::TableSchema;
 use crate::table::{Decorator, TableId};
 use crate::wire::Shared;

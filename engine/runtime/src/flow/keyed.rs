@@ -52,12 +52,16 @@ pub struct Keyed<In, B, O, S, R, H, K> {
     types: PhantomData<fn(In, &mut B, &mut O)>,
 }
 
+/// A pipeline under construction with one more stage.
+pub type Next<In, B, O, S, R, H, K, Z> = Keyed<In, B, O, S, R, H, Then<K, Z>>;
+
 impl<In, B, O, S: Transform<In, B>, R, H> Keyed<In, B, O, S, R, H, Begin> {
     pub(super) fn begin(transform: S, place: (R, H)) -> Self {
         Self { transform, place, stages: Begin, types: PhantomData }
     }
 }
 
+#[expect(clippy::type_complexity, reason = "a chain of stages has the type of the chain")]
 impl<In, B, O, S, R, H, K> Keyed<In, B, O, S, R, H, K>
 where
     S: Transform<In, B>,
@@ -72,7 +76,7 @@ where
         config: DedupConfig,
         identity: F,
         duplicate: D,
-    ) -> Keyed<In, B, O, S, R, H, Then<K, Distinct<F, D>>>
+    ) -> Next<In, B, O, S, R, H, K, Distinct<F, D>>
     where
         F: Fn(&K::Out, &B) -> EventKey,
         D: Fn(K::Out, &B, &mut O),
@@ -85,7 +89,7 @@ where
     pub fn filter_map<U, F: Fn(K::Out, &B, &mut O) -> Option<U>>(
         self,
         function: F,
-    ) -> Keyed<In, B, O, S, R, H, Then<K, FilterMap<F>>> {
+    ) -> Next<In, B, O, S, R, H, K, FilterMap<F>> {
         self.then(FilterMap(function))
     }
 
@@ -100,7 +104,7 @@ where
         entry: F,
         pane: P,
         late: L,
-    ) -> Keyed<In, B, O, S, R, H, Then<K, Window<A, F, P, L>>>
+    ) -> Next<In, B, O, S, R, H, K, Window<A, F, P, L>>
     where
         A: Aggregator,
         A::Input: Clone,
@@ -119,7 +123,7 @@ where
         aggregator: A,
         entry: F,
         late: L,
-    ) -> Keyed<In, B, O, S, R, H, Then<K, Aggregate<A, F, L>>>
+    ) -> Next<In, B, O, S, R, H, K, Aggregate<A, F, L>>
     where
         A: Aggregator,
         A::Input: Clone,
@@ -137,7 +141,7 @@ where
         key: F,
         event: E,
         timer: T,
-    ) -> Keyed<In, B, O, S, R, H, Then<K, PerKey<V, F, E, T>>>
+    ) -> Next<In, B, O, S, R, H, K, PerKey<V, F, E, T>>
     where
         V: Stored + Default + std::fmt::Debug,
         F: for<'a> Fn(&'a K::Out, &'a B) -> &'a str,
@@ -151,11 +155,11 @@ where
     pub fn sink<F: Fn(K::Out, &B, &mut O)>(
         self,
         function: F,
-    ) -> Keyed<In, B, O, S, R, H, Then<K, Sink<F>>> {
+    ) -> Next<In, B, O, S, R, H, K, Sink<F>> {
         self.then(Sink(function))
     }
 
-    fn then<Z>(self, next: Z) -> Keyed<In, B, O, S, R, H, Then<K, Z>> {
+    fn then<Z>(self, next: Z) -> Next<In, B, O, S, R, H, K, Z> {
         Keyed {
             transform: self.transform,
             place: self.place,

@@ -133,6 +133,9 @@ impl<A: Aggregator> State for Named<A> {
     fn entries(&self) -> u64 {
         self.windows.open() as u64
     }
+    fn lost(&self) -> u64 {
+        self.windows.refused()
+    }
 }
 
 /// See [`Keyed::window`](super::Keyed::window).

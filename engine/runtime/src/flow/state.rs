@@ -30,7 +30,7 @@ pub trait State {
     fn restore(&mut self, from: &mut Reader<'_>) -> Result<(), Torn>;
     /// Keys, or keys and windows, held now.
     fn entries(&self) -> u64;
-    /// Entries that were given up before their time to keep a bound.
+    /// What a bound has cost: entries given up before their time, events refused.
     fn lost(&self) -> u64 {
         0
     }

@@ -290,6 +290,19 @@ fn events_at_the_ends_of_time_do_not_overflow() {
     }
 }
 
+#[test]
+fn a_device_that_makes_up_instants_takes_no_more_than_its_share() {
+    for window_fn in [WindowFn::fixed(60), WindowFn::session(60)] {
+        let windowing = Windowing { open_max: 100, ..Windowing::new(window_fn) };
+        let mut stream = TestStream::new(windowing, Count);
+        stream.elements((0..10_000).map(|time| ("flood", time * 1_000, ())));
+        assert_eq!(stream.windows().open(), 100);
+        assert_eq!((stream.take_late().len(), stream.windows().refused()), (9_900, 9_900));
+        stream.advance_watermark_to_the_end();
+        assert_eq!(stream.take_panes().len(), 100);
+    }
+}
+
 /// The last pane of each key and window that holds everything, for a stream in this order.
 fn final_values(
     windowing: &Windowing,

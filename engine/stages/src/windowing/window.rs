@@ -147,7 +147,8 @@ mod tests {
         /// Every assigned window holds its instant, and sliding windows number size over period.
         #[test]
         fn windows_hold_their_instants(
-            time in any::<i64>(), size in 1_i64..1_000, period in 1_i64..1_000, offset in any::<i64>()
+            time in any::<i64>(), size in 1_i64..1_000, period in 1_i64..1_000,
+            offset in any::<i64>()
         ) {
             let function = WindowFn::Sliding {
                 size_micros: size, period_micros: period, offset_micros: offset,

@@ -36,6 +36,7 @@ pub struct KeyedWindows<A: Aggregator> {
     pub(super) closed_all: bool,
     pub(super) watermark: EventTime,
     pub(super) now: ProcessingTime,
+    refused: u64,
     /// The window of the last event: most events fall into the same.
     last: Window,
 }
@@ -64,6 +65,7 @@ impl<A: Aggregator> KeyedWindows<A> {
             closed_all: false,
             watermark: EventTime::MIN,
             now: ProcessingTime(i64::MIN),
+            refused: 0,
             last: nowhere,
         }
     }
@@ -90,6 +92,12 @@ impl<A: Aggregator> KeyedWindows<A> {
     #[must_use]
     pub fn keys(&self) -> usize {
         self.keys.len()
+    }
+
+    /// Events that were late only because no more windows may be open.
+    #[must_use]
+    pub fn refused(&self) -> u64 {
+        self.refused
     }
 
     /// The time at which the next events come; triggers count their delays from it. Time never goes
@@ -128,7 +136,7 @@ impl<A: Aggregator> KeyedWindows<A> {
             }
             WindowFn::Session { .. } => {
                 let window = self.windowing.window_fn.assign(time);
-                if self.is_expired(window) {
+                if self.is_expired(window) || self.is_full() {
                     return false;
                 }
                 let id = self.session_of(hash, key, window);
@@ -179,9 +187,10 @@ impl<A: Aggregator> KeyedWindows<A> {
             let cell = cells.get(id);
             cell.window.start == window.start && keys.is(cell.key, key)
         });
-        let id = match found {
-            Some(&id) if cells.get(id).has(FINISHED) => return false,
-            Some(&id) => id,
+        let id = match found.copied() {
+            Some(id) if cells.get(id).has(FINISHED) => return false,
+            Some(id) => id,
+            None if self.is_full() => return false,
             None => self.open_cell(hash, key, window),
         };
         self.take_in(id, input);
@@ -207,6 +216,13 @@ impl<A: Aggregator> KeyedWindows<A> {
         if self.trigger.on_element(at, self.cells.slots_mut(id)) {
             self.set_deadlines(id);
         }
+    }
+
+    /// Whether no more windows may be open; counts the event that asks.
+    fn is_full(&mut self) -> bool {
+        let is_full = self.cells.len() >= self.windowing.open_max;
+        self.refused += u64::from(is_full);
+        is_full
     }
 
     /// A new cell, indexed and with its timer.
