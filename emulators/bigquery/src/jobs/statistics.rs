@@ -1,5 +1,4 @@
-//! What a query's job shows of its statements: bytes and what they cost, rows that DML touched, what DDL
-//! made, what was exported.
+//! The statistics of a query job, as REST shows them.
 
 use serde_json::{Value, json};
 use windtunnel_sql::DdlTarget;
