@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use crate::analyzer::{Bindings, TypedValue};
 use crate::ast::{Script, Statement};
 use crate::catalog::{Database, TableName};
-use crate::error::{Offset, Reason, Result, SqlError};
+use crate::error::{Offset, Reason, Result, SqlError, line_and_column};
 use crate::parser;
 use crate::session::Session;
 use crate::sql_type::Type;
@@ -77,13 +77,26 @@ pub enum DdlTarget {
     RowAccessPolicy(TableName, Option<String>),
 }
 
+/// Where a statement stands: in the script, or in the text of a procedure or of `EXECUTE IMMEDIATE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackFrame {
+    /// The procedure whose body it is in.
+    pub procedure: Option<String>,
+    /// The statement itself.
+    pub text: String,
+    /// Line and column of its first letter, from 1 on.
+    pub start: (usize, usize),
+    /// Line and column behind its last letter.
+    pub end: (usize, usize),
+}
+
 /// What a statement gave.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StatementResult {
     /// BigQuery's `statementType`: `SELECT`, `INSERT`, `CREATE_TABLE_AS_SELECT`.
     pub statement_type: &'static str,
-    /// Where it stands in the script.
-    pub span: (Offset, Offset),
+    /// Where it stands, and behind it the statements that led there.
+    pub frames: Vec<StackFrame>,
     /// Its rows, of a query.
     pub result: Option<ResultSet>,
     /// Of DML.
@@ -94,6 +107,8 @@ pub struct StatementResult {
     pub ddl: Option<(&'static str, DdlTarget)>,
     /// Tables that it read.
     pub tables: BTreeSet<TableName>,
+    /// Columns that its query read, by table.
+    pub columns_read: Vec<(TableName, Vec<usize>)>,
     /// Whether it asked for the time, the caller or entropy, so that its result must not be kept.
     pub is_volatile: bool,
 }
@@ -126,7 +141,11 @@ struct Runner<'a> {
     database: &'a mut dyn Database,
     /// The dataset of temporary tables.
     temporary: (String, String),
+    /// The procedure whose body the text is.
+    procedure: Option<String>,
     results: Vec<StatementResult>,
+    /// What the query of the statement read.
+    columns_read: Vec<(TableName, Vec<usize>)>,
     depth: usize,
     steps: u64,
 }
@@ -157,7 +176,9 @@ pub fn execute(
         state,
         database,
         temporary,
+        procedure: None,
         results: Vec::new(),
+        columns_read: Vec::new(),
         depth: 0,
         steps: 0,
     };
@@ -203,7 +224,9 @@ pub fn describe(
         state,
         database,
         temporary,
+        procedure: None,
         results: Vec::new(),
+        columns_read: Vec::new(),
         depth: 0,
         steps: 0,
     };
@@ -230,13 +253,23 @@ impl Runner<'_> {
     fn new_result(&self, statement_type: &'static str, statement: &Statement) -> StatementResult {
         StatementResult {
             statement_type,
-            span: (statement.at, statement.end),
+            frames: vec![self.frame(statement)],
             result: None,
             dml: None,
             dml_table: None,
             ddl: None,
             tables: BTreeSet::new(),
+            columns_read: self.columns_read.clone(),
             is_volatile: false,
+        }
+    }
+
+    fn frame(&self, statement: &Statement) -> StackFrame {
+        StackFrame {
+            procedure: self.procedure.clone(),
+            text: self.words(statement.at, statement.end),
+            start: line_and_column(self.text, statement.at),
+            end: line_and_column(self.text, statement.end),
         }
     }
 

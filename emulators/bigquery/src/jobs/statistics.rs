@@ -1,7 +1,7 @@
 //! The statistics of a query job, as REST shows them.
 
 use serde_json::{Value, json};
-use windtunnel_sql::DdlTarget;
+use windtunnel_sql::{DdlTarget, StackFrame};
 
 use super::query::{DmlCounts, StatementOutcome};
 use crate::limits::BILLED_BYTES_MIN;
@@ -55,6 +55,25 @@ pub(super) fn statistics_of(outcome: &StatementOutcome, cache_hit: bool) -> Valu
         "totalSlotMs": "1",
         "finalExecutionDurationMs": "1",
     })
+}
+
+/// Where a statement of a script stands.
+pub(super) fn script_statistics(frames: &[StackFrame]) -> Value {
+    let frame = |frame: &StackFrame| {
+        let mut out = json!({
+            "startLine": frame.start.0,
+            "startColumn": frame.start.1,
+            "endLine": frame.end.0,
+            "endColumn": frame.end.1,
+            "text": frame.text,
+        });
+        if let Some(procedure) = &frame.procedure {
+            out["procedureId"] = json!(procedure);
+        }
+        out
+    };
+    let frames: Vec<Value> = frames.iter().map(frame).collect();
+    json!({ "evaluationKind": "STATEMENT", "stackFrames": frames })
 }
 
 /// What DDL was about, and under which name the statistics say so.
