@@ -17,3 +17,4 @@ pub mod run;
 pub mod scenario;
 pub mod table;
 pub mod target;
+pub mod vertex_model;

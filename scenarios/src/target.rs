@@ -1,13 +1,12 @@
 //! Where a run goes: embedded emulators, what the standard variables name, or Google Cloud. Resolved
 //! once, passed down; nothing else reads the environment.
 
-use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::json;
 use windtunnel_emulators::{Ports, StartError, Suite};
 use windtunnel_gcp::endpoints::{CredentialError, CredentialMode, Endpoints, probe_credentials};
-use windtunnel_stages::score::{Instance, Model};
+
+pub use crate::vertex_model::vertex_model;
 
 /// How long the check for credentials may take: the promise is an answer within five seconds.
 const CREDENTIAL_PROBE: Duration = Duration::from_secs(4);
@@ -97,18 +96,6 @@ pub async fn reach(target: Target, region: &str) -> Result<Services, TargetError
             probe_credentials(CREDENTIAL_PROBE).await?;
             Ok(Services { endpoints: Endpoints::google(region), suite: None })
         }
-    }
-}
-
-/// The model behind the embedded Vertex AI: the same that a custom container would serve.
-#[must_use]
-pub fn vertex_model() -> windtunnel_vertex::Model {
-    let model = Model::embedded();
-    let version = model.version().to_owned();
-    windtunnel_vertex::Model {
-        scorer: Arc::new(move |instance| Ok(json!(model.score(&Instance::from_json(instance)?)))),
-        display_name: "windtunnel-events".to_owned(),
-        version,
     }
 }
 

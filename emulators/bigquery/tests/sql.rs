@@ -37,8 +37,7 @@ fn data() -> Option<String> {
 async fn run(case: &Value) -> Result<(), String> {
     let service = Service::new();
     if let Some(setup) = case["setup"].as_str()
-        && let Answer::Refused(error) =
-            service.query(setup, &Value::Null, &Value::Null, None).await
+        && let Answer::Refused(error) = service.query(setup, &Value::Null, &Value::Null, None).await
     {
         return Err(format!("setup: {error}"));
     }

@@ -39,7 +39,7 @@ pub use geography::Geography;
 pub use resolved::Bound;
 pub use script::{
     DdlTarget, Description, DmlCounts, Parameters, ResultColumn, ResultSet, ScriptOutcome,
-    ScriptState, StatementResult, describe, execute,
+    ScriptState, StackFrame, StatementResult, describe, execute,
 };
 pub use session::Session;
 pub use sql_type::{StructField, Type};

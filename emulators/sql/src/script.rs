@@ -17,7 +17,7 @@ use crate::analyzer::{Bindings, TypedValue};
 use crate::ast::{Script, Statement};
 use crate::catalog::TableName;
 use crate::database::Database;
-use crate::error::{Offset, Result, SqlError};
+use crate::error::{Offset, Result, SqlError, line_and_column};
 use crate::parser;
 use crate::session::Session;
 use crate::sql_type::Type;
@@ -81,13 +81,26 @@ pub enum DdlTarget {
     RowAccessPolicy(TableName, Option<String>),
 }
 
+/// Where a statement stands: in the script, or in the text of a procedure or of `EXECUTE IMMEDIATE`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StackFrame {
+    /// The procedure whose body it is in.
+    pub procedure: Option<String>,
+    /// The statement itself.
+    pub text: String,
+    /// Line and column of its first letter, from 1 on.
+    pub start: (usize, usize),
+    /// Line and column behind its last letter.
+    pub end: (usize, usize),
+}
+
 /// What a statement gave.
 #[derive(Debug, Clone, PartialEq)]
 pub struct StatementResult {
     /// BigQuery's `statementType`: `SELECT`, `INSERT`, `CREATE_TABLE_AS_SELECT`.
     pub statement_type: &'static str,
-    /// Where it stands in the script.
-    pub span: (Offset, Offset),
+    /// Where it stands, and behind it the statements that led there.
+    pub frames: Vec<StackFrame>,
     /// Its rows, of a query.
     pub result: Option<ResultSet>,
     /// Of DML.
@@ -98,6 +111,8 @@ pub struct StatementResult {
     pub ddl: Option<(&'static str, DdlTarget)>,
     /// Tables that it read.
     pub tables: BTreeSet<TableName>,
+    /// Columns that its query read, by table.
+    pub columns_read: Vec<(TableName, Vec<usize>)>,
     /// Whether it asked for the time, the caller or entropy, so that its result must not be kept.
     pub is_volatile: bool,
 }
@@ -130,7 +145,11 @@ struct Runner<'a> {
     database: &'a mut dyn Database,
     /// The dataset of temporary tables.
     temporary: (String, String),
+    /// The procedure whose body the text is.
+    procedure: Option<String>,
     results: Vec<StatementResult>,
+    /// What the query of the statement read.
+    columns_read: Vec<(TableName, Vec<usize>)>,
     depth: usize,
     steps: u64,
 }
@@ -161,7 +180,9 @@ pub fn execute(
         state,
         database,
         temporary,
+        procedure: None,
         results: Vec::new(),
+        columns_read: Vec::new(),
         depth: 0,
         steps: 0,
     };
@@ -207,7 +228,9 @@ pub fn describe(
         state,
         database,
         temporary,
+        procedure: None,
         results: Vec::new(),
+        columns_read: Vec::new(),
         depth: 0,
         steps: 0,
     };
@@ -234,13 +257,23 @@ impl Runner<'_> {
     fn new_result(&self, statement_type: &'static str, statement: &Statement) -> StatementResult {
         StatementResult {
             statement_type,
-            span: (statement.at, statement.end),
+            frames: vec![self.frame(statement)],
             result: None,
             dml: None,
             dml_table: None,
             ddl: None,
             tables: BTreeSet::new(),
+            columns_read: self.columns_read.clone(),
             is_volatile: false,
+        }
+    }
+
+    fn frame(&self, statement: &Statement) -> StackFrame {
+        StackFrame {
+            procedure: self.procedure.clone(),
+            text: self.words(statement.at, statement.end),
+            start: line_and_column(self.text, statement.at),
+            end: line_and_column(self.text, statement.end),
         }
     }
 

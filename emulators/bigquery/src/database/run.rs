@@ -154,13 +154,20 @@ fn statement_of(shared: &Shared, result: StatementResult) -> Result<StatementOut
         statement_type: result.statement_type.to_owned(),
         read: result.tables.iter().map(id_of).collect(),
         is_deterministic: !result.is_volatile,
+        frames: result.frames,
         ..StatementOutcome::default()
     };
-    outcome.bytes_processed = outcome
-        .read
-        .iter()
-        .filter_map(|id| shared.state().catalog.table(id).ok().map(crate::table::Table::byte_count))
-        .sum();
+    outcome.bytes_processed = match &result.columns_read[..] {
+        // What DML reads is counted as whole tables.
+        [] => outcome
+            .read
+            .iter()
+            .filter_map(|id| {
+                shared.state().catalog.table(id).ok().map(crate::table::Table::byte_count)
+            })
+            .sum(),
+        columns => bytes_of(shared, columns),
+    };
     if let Some(set) = result.result {
         let (schema, batches) = batches_of(&set)?;
         outcome.schema = Some(schema);

@@ -3,7 +3,7 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, RecordBatch};
 use arrow::datatypes::Float64Type;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::{BadRecord, FileError, Rows, Source, unpacked};
 use crate::rows::from_json::row_cells;
@@ -68,46 +68,63 @@ pub(crate) fn write(schema: &TableSchema, batches: &[RecordBatch]) -> Vec<u8> {
     let mut out = Vec::new();
     for batch in batches {
         for row in 0..batch.num_rows() {
-            let line = record(&schema.fields, batch.columns(), row);
-            out.extend_from_slice(Value::Object(line).to_string().as_bytes());
+            record(&mut out, &schema.fields, batch.columns(), row);
             out.push(b'\n');
         }
     }
     out
 }
 
-fn record(fields: &[Field], columns: &[ArrayRef], row: usize) -> Map<String, Value> {
-    let pairs = fields.iter().zip(columns);
-    let shown = pairs.filter_map(|(field, column)| {
-        let value = if field.mode == Mode::Repeated {
-            let items = column.as_list::<i32>().value(row);
-            (0..items.len()).map(|index| scalar(&field.field_type, &*items, index)).collect()
-        } else if column.is_null(row) {
-            return None;
-        } else {
-            scalar(&field.field_type, column, row)
-        };
-        Some((field.name.clone(), value))
-    });
-    shown.collect()
+/// A record; its fields stand in the schema's order, NULL is left out.
+fn record(out: &mut Vec<u8>, fields: &[Field], columns: &[ArrayRef], row: usize) {
+    out.push(b'{');
+    let mut is_first = true;
+    for (field, column) in fields.iter().zip(columns) {
+        if field.mode != Mode::Repeated && column.is_null(row) {
+            continue;
+        }
+        if !is_first {
+            out.push(b',');
+        }
+        is_first = false;
+        push(out, &json!(field.name));
+        out.push(b':');
+        if field.mode != Mode::Repeated {
+            scalar(out, &field.field_type, column, row);
+            continue;
+        }
+        let items = column.as_list::<i32>().value(row);
+        out.push(b'[');
+        for index in 0..items.len() {
+            if index > 0 {
+                out.push(b',');
+            }
+            scalar(out, &field.field_type, &*items, index);
+        }
+        out.push(b']');
+    }
+    out.push(b'}');
 }
 
-fn scalar(of: &FieldType, column: &dyn Array, row: usize) -> Value {
+fn push(out: &mut Vec<u8>, value: &Value) {
+    out.extend_from_slice(value.to_string().as_bytes());
+}
+
+fn scalar(out: &mut Vec<u8>, of: &FieldType, column: &dyn Array, row: usize) {
     match of {
-        FieldType::Bool => json!(column.as_boolean().value(row)),
+        FieldType::Bool => push(out, &json!(column.as_boolean().value(row))),
         FieldType::Float64 => {
             let value = column.as_primitive::<Float64Type>().value(row);
             // What JSON has no number for is a text.
-            if value.is_finite() { json!(value) } else { json!(scalar_text(of, column, row)) }
+            let text = || json!(scalar_text(of, column, row));
+            push(out, &if value.is_finite() { json!(value) } else { text() });
         }
         FieldType::Json => {
             let text = scalar_text(of, column, row);
-            serde_json::from_str(&text).unwrap_or(Value::String(text))
+            push(out, &serde_json::from_str(&text).unwrap_or(Value::String(text)));
         }
-        FieldType::Record(fields) => {
-            Value::Object(record(fields, column.as_struct().columns(), row))
-        }
-        of => json!(scalar_text(of, column, row)),
+        FieldType::Record(fields) => record(out, fields, column.as_struct().columns(), row),
+        of => push(out, &json!(scalar_text(of, column, row))),
     }
 }
 
@@ -125,7 +142,7 @@ mod tests {
         ] });
         let schema = TableSchema::from_json(&schema).unwrap();
         let text = concat!(
-            r#"{"j":{"a":[1]},"n":"9007199254740993","r":[{"x":1.5,"y":"2.5"},{"x":"NaN"}]}"#,
+            r#"{"n":"9007199254740993","j":{"a":[1]},"r":[{"x":1.5,"y":"2.5"},{"x":"NaN"}]}"#,
             "\n",
             r#"{"r":[]}"#,
             "\n"

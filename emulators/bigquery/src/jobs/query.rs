@@ -6,16 +6,15 @@ use std::sync::atomic::AtomicBool;
 
 use arrow::array::RecordBatch;
 use serde_json::{Value, json};
-use windtunnel_sql::DdlTarget;
+use windtunnel_sql::{DdlTarget, StackFrame};
 
 use super::cache::{CacheKey, Seen};
 use super::parameters::{Parameter, parameters_of};
-use super::statistics::{billed, statistics_of};
-use super::store::{Task, scrambled};
+use super::statistics::{billed, script_statistics, statistics_of};
+use super::store::{Task, merge, scrambled};
 use super::{Caller, Finished, JobError, disposition_of, table_of};
 use crate::catalog::{Catalog, CatalogError, Write};
 use crate::database::run_query;
-
 use crate::schema::TableSchema;
 use crate::table::{Decorator, TableId};
 use crate::wire::Shared;
@@ -76,6 +75,8 @@ pub(crate) struct StatementOutcome {
     pub(crate) ddl: Option<(String, DdlTarget)>,
     /// The result depends on nothing but the text, its parameters and the tables.
     pub(crate) is_deterministic: bool,
+    /// Where it stands in its script.
+    pub(crate) frames: Vec<StackFrame>,
 }
 
 /// Rows that DML touched.
@@ -264,11 +265,7 @@ pub(super) fn run(shared: &Shared, task: &Task) -> Result<Finished, JobError> {
     let outcome = run_query(shared, &request)?;
     let is_script = outcome.is_script;
     let mut statements = outcome.statements;
-    let children = if is_script {
-        statements.iter().map(|it| finished(it.clone(), task, None, None)).collect()
-    } else {
-        Vec::new()
-    };
+    let children = if is_script { children_of(shared, task, &statements)? } else { Vec::new() };
     let mut last = statements.pop().unwrap_or_default();
     if is_script {
         last.bytes_processed += statements.iter().map(|it| it.bytes_processed).sum::<u64>();
@@ -280,7 +277,8 @@ pub(super) fn run(shared: &Shared, task: &Task) -> Result<Finished, JobError> {
     }
     let seen = cache_key.as_ref().filter(|_| last.is_deterministic && !is_script);
     let seen = seen.map(|_| versions(&shared.state().catalog, &last.read));
-    let destination = store(shared, task, destination, &mut last)?;
+    let name = anonymous(&task.key.project, &task.key.id);
+    let destination = store(shared, task, destination, name, &mut last)?;
     let mut finished = finished(last, task, destination.as_ref(), request.session.as_deref());
     finished.children = children;
     if let (Some(key), Some(seen), Some(result)) = (cache_key, seen, &finished.result)
@@ -289,6 +287,30 @@ pub(super) fn run(shared: &Shared, task: &Task) -> Result<Finished, JobError> {
         shared.state().cache.put(key, seen, result.clone());
     }
     Ok(finished)
+}
+
+/// The statements of a script, each a job with a result of its own.
+fn children_of(
+    shared: &Shared,
+    task: &Task,
+    statements: &[StatementOutcome],
+) -> Result<Vec<Finished>, JobError> {
+    let of = |(index, statement): (usize, &StatementOutcome)| {
+        let mut statement = statement.clone();
+        let name = anonymous(&task.key.project, &format!("{}.{index}", task.key.id));
+        let destination = store(shared, task, None, name, &mut statement)?;
+        let text = statement.frames.first().map(|frame| frame.text.clone()).unwrap_or_default();
+        let script = script_statistics(&statement.frames);
+        let mut finished = finished(statement, task, destination.as_ref(), None);
+        finished.statistics["scriptStatistics"] = script;
+        let mut configuration = json!({ "jobType": "QUERY", "query": {
+            "query": text, "priority": "INTERACTIVE", "useLegacySql": false,
+        } });
+        merge(&mut configuration, finished.configuration);
+        finished.configuration = configuration;
+        Ok(finished)
+    };
+    statements.iter().enumerate().map(of).collect()
 }
 
 /// Begins a session, or uses the one that is named.
@@ -354,12 +376,14 @@ fn of_cache(task: &Task, mut result: QueryResult) -> Finished {
     Finished { statistics, configuration, result: Some(result), ..Finished::default() }
 }
 
-/// Writes the rows of a query into their table and answers which it is. The result of a job with a
+/// Writes the rows of a query into their table, `anonymous` unless they have another, and answers which it
+/// is. The result of a job with a
 /// destination is what that table holds then.
 fn store(
     shared: &Shared,
     task: &Task,
     destination: Option<(TableId, Decorator, crate::catalog::Disposition)>,
+    id: TableId,
     last: &mut StatementOutcome,
 ) -> Result<Option<TableId>, JobError> {
     let (Some(schema), Some(rows)) = (&last.schema, &last.rows) else {
@@ -375,7 +399,6 @@ fn store(
         last.rows = Some(rows);
         return Ok(Some(id));
     }
-    let id = anonymous(&task.key.project, &task.key.id);
     let made = catalog.create_dataset(&id.project, &id.dataset, "US", Default::default(), task.now);
     match made {
         Ok(_) | Err(CatalogError::AlreadyExists(_)) => {}

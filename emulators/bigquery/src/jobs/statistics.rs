@@ -2,7 +2,7 @@
 //! made, what was exported.
 
 use serde_json::{Value, json};
-use windtunnel_sql::DdlTarget;
+use windtunnel_sql::{DdlTarget, StackFrame};
 
 use super::query::{DmlCounts, StatementOutcome};
 use crate::limits::BILLED_BYTES_MIN;
@@ -56,6 +56,25 @@ pub(super) fn statistics_of(outcome: &StatementOutcome, cache_hit: bool) -> Valu
         "totalSlotMs": "1",
         "finalExecutionDurationMs": "1",
     })
+}
+
+/// Where a statement of a script stands.
+pub(super) fn script_statistics(frames: &[StackFrame]) -> Value {
+    let frame = |frame: &StackFrame| {
+        let mut out = json!({
+            "startLine": frame.start.0,
+            "startColumn": frame.start.1,
+            "endLine": frame.end.0,
+            "endColumn": frame.end.1,
+            "text": frame.text,
+        });
+        if let Some(procedure) = &frame.procedure {
+            out["procedureId"] = json!(procedure);
+        }
+        out
+    };
+    let frames: Vec<Value> = frames.iter().map(frame).collect();
+    json!({ "evaluationKind": "STATEMENT", "stackFrames": frames })
 }
 
 /// What DDL was about, and under which name the statistics say so.

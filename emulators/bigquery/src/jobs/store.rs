@@ -243,14 +243,16 @@ impl Jobs {
         self.next += 1;
         let id = format!("script_job_{}_{index}", scrambled(self.next));
         let key = JobKey { project: parent.project.clone(), id };
+        // Clients put children in their order by these times, which are shown in milliseconds.
+        let created = started.saturating_add(1_000 * index as i64);
         let job = Job {
             key,
             configuration: finished.configuration,
             caller: caller.clone(),
             state: State::Done,
-            created_at: started,
-            started_at: Some(started),
-            ended_at: Some(ended),
+            created_at: created,
+            started_at: Some(created),
+            ended_at: Some(ended.max(created)),
             statistics: finished.statistics,
             error: None,
             errors: finished.errors,
@@ -332,7 +334,7 @@ impl Jobs {
 }
 
 /// Puts the fields of an object into another, records into records.
-fn merge(into: &mut Value, from: Value) {
+pub(super) fn merge(into: &mut Value, from: Value) {
     match (into, from) {
         (Value::Object(into), Value::Object(from)) => {
             for (name, value) in from {

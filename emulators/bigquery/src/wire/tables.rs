@@ -156,8 +156,22 @@ pub(super) fn get(call: &Call, path: [&str; 3]) -> Result<Value, RestError> {
         out["tableReference"]["tableId"] = json!(path[2]);
     } else {
         decorator.key(table).map_err(RestError::invalid)?;
+        out["schema"] = selected(call, &table.schema)?.to_json();
+    }
+    if decorator.partition.is_some() {
+        // Clients go on with the name in the answer.
+        out["tableReference"]["tableId"] = json!(path[2]);
+        out["id"] = json!(format!("{}:{}.{}", id.project, id.dataset, path[2]));
     }
     Ok(out)
+}
+
+/// The columns that `selectedFields` names: all where there is none.
+fn selected(call: &Call, schema: &TableSchema) -> Result<TableSchema, RestError> {
+    let Some(names) = call.query.get("selectedFields") else { return Ok(schema.clone()) };
+    schema
+        .select(names.split(','))
+        .map_err(|name| RestError::invalid(format!("Invalid selected field: {name}")))
 }
 
 /// The partitions of a table as rows: what `$__PARTITIONS_SUMMARY__` names.
@@ -255,12 +269,7 @@ pub(super) fn list_rows(call: &Call, path: [&str; 3]) -> Result<Value, RestError
         };
         (schema, segments, etag)
     };
-    let selected = match call.query.get("selectedFields") {
-        None => schema,
-        Some(names) => schema
-            .select(names.split(','))
-            .map_err(|name| RestError::invalid(format!("Invalid selected field: {name}")))?,
-    };
+    let selected = selected(call, &schema)?;
     let from = match call.query.get("pageToken") {
         Some(token) => {
             token.parse().map_err(|_| RestError::invalid(format!("Invalid page token {token}")))?

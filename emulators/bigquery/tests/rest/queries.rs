@@ -173,8 +173,65 @@ async fn statements_of_a_script_are_jobs_of_their_own() {
         .map(|job| &job["statistics"]["query"]["statementType"])
         .collect();
     assert_eq!(types, ["SELECT", "INSERT"]);
+    let select = &children["jobs"][0];
+    assert_eq!(select["configuration"]["query"]["query"], "SELECT n FROM d.t ORDER BY n");
+    let script = &select["statistics"]["scriptStatistics"];
+    assert_eq!(script["evaluationKind"], "STATEMENT");
+    let expected = json!([{
+        "startLine": 1, "startColumn": 33, "endLine": 1, "endColumn": 61,
+        "text": "SELECT n FROM d.t ORDER BY n",
+    }]);
+    assert_eq!(script["stackFrames"], expected);
+    let time = |job: &Value| job["statistics"]["creationTime"].as_str().unwrap().to_owned();
+    assert!(time(select) > time(&children["jobs"][1]), "clients sort children by time");
+    let path = format!("queries/{}?location=US", id(select));
+    assert_eq!(numbers(&client.ok("GET", &path, Value::Null).await), [1, 2]);
+    let table = &select["configuration"]["query"]["destinationTable"];
+    let path = format!(
+        "datasets/{}/tables/{}/data",
+        table["datasetId"].as_str().unwrap(),
+        table["tableId"].as_str().unwrap()
+    );
+    assert_eq!(client.ok("GET", &path, Value::Null).await["totalRows"], "2");
     let listed = client.ok("GET", "jobs", Value::Null).await;
     assert_eq!(listed["jobs"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn statements_of_procedures_name_their_callers() {
+    let client = Client::new();
+    let made = "CREATE PROCEDURE d.twice(x INT64) BEGIN SELECT x * 2 AS n; END";
+    query(&client, made, json!({})).await;
+    let text = "EXECUTE IMMEDIATE 'SELECT 1 AS n';\n  CALL d.twice(4);";
+    let answer = query(&client, text, json!({})).await;
+    assert_eq!(numbers(&answer), [8]);
+    let path = format!("jobs?projection=full&parentJobId={}", id(&answer));
+    let children = client.ok("GET", &path, Value::Null).await;
+    let frames = |index: usize| {
+        let frames = &children["jobs"][index]["statistics"]["scriptStatistics"]["stackFrames"];
+        let frame = |it: &Value| (it["procedureId"].clone(), it["startLine"].clone());
+        frames.as_array().unwrap().iter().map(frame).collect::<Vec<_>>()
+    };
+    assert_eq!(frames(1), [(Value::Null, json!(1)), (Value::Null, json!(1))]);
+    assert_eq!(frames(0), [(json!("d.twice"), json!(1)), (Value::Null, json!(2))]);
+}
+
+#[tokio::test]
+async fn a_query_says_the_bytes_of_the_columns_that_it_reads() {
+    let client = Client::new();
+    let columns = json!([{ "name": "n", "type": "INTEGER" }, { "name": "s", "type": "STRING" }]);
+    client.table("t", columns).await;
+    client.insert("t", &[json!({ "n": 1, "s": "four" })]).await;
+    for (columns, bytes) in [("n", "8"), ("s", "6"), ("*", "14"), ("COUNT(*)", "0")] {
+        let text = format!("SELECT {columns} FROM d.t");
+        let dry = query(&client, &text, json!({ "dryRun": true })).await;
+        let ran = query(&client, &text, json!({ "useQueryCache": false })).await;
+        assert_eq!(
+            (&dry["totalBytesProcessed"], &ran["totalBytesProcessed"]),
+            (&json!(bytes), &json!(bytes)),
+            "{text}"
+        );
+    }
 }
 
 #[tokio::test]

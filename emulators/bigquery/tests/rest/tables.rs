@@ -63,6 +63,11 @@ async fn partitions_are_read_written_and_deleted_by_decorator() {
     let partitions = client.rows("t$__PARTITIONS_SUMMARY__").await;
     let ids: Vec<&Value> = partitions.iter().map(|row| &row[3]).collect();
     assert_eq!(ids, ["20240115", "20240116"]);
+    // Clients read the list by the name that the answer has.
+    let path = "datasets/d/tables/t$__PARTITIONS_SUMMARY__";
+    let summary = client.ok("GET", path, Value::Null).await;
+    assert_eq!(summary["tableReference"]["tableId"], "t$__PARTITIONS_SUMMARY__");
+    assert_eq!(summary["schema"]["fields"][3]["name"], "partition_id");
     client.ok("DELETE", "datasets/d/tables/t$20240115", Value::Null).await;
     assert_eq!(client.rows("t").await, [json!(["3"])]);
     client.table("whole", json!([{ "name": "n", "type": "INTEGER" }])).await;
@@ -70,6 +75,20 @@ async fn partitions_are_read_written_and_deleted_by_decorator() {
     let (status, _, text) = client.refused("GET", path, Value::Null).await;
     assert_eq!(status, 400);
     assert!(text.contains("not partitioned"), "{text}");
+}
+
+#[tokio::test]
+async fn a_table_shows_the_columns_that_are_asked_for() {
+    let client = Client::new();
+    let record = json!({ "name": "r", "type": "RECORD", "fields": [
+        { "name": "x", "type": "FLOAT" }, { "name": "y", "type": "STRING" } ] });
+    client.table("t", json!([{ "name": "n", "type": "INTEGER" }, record])).await;
+    let path = "datasets/d/tables/t?selectedFields=r.y";
+    let schema = &client.ok("GET", path, Value::Null).await["schema"]["fields"];
+    assert_eq!((&schema[0]["name"], schema.get(1)), (&json!("r"), None));
+    assert_eq!(schema[0]["fields"].as_array().unwrap().len(), 1);
+    let path = "datasets/d/tables/t?selectedFields=nope";
+    assert_eq!(client.refused("GET", path, Value::Null).await.0, 400);
 }
 
 #[tokio::test]

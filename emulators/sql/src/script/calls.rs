@@ -33,10 +33,16 @@ impl Runner<'_> {
                 format!("Procedure is not found: {}", path.join(".")),
             ));
         };
-        self.procedure(&routine, args, name)
+        self.procedure(statement, &routine, args, name)
     }
 
-    fn procedure(&mut self, routine: &Routine, args: &[ast::Expr], name: &ast::Path) -> Result<()> {
+    fn procedure(
+        &mut self,
+        statement: &Statement,
+        routine: &Routine,
+        args: &[ast::Expr],
+        name: &ast::Path,
+    ) -> Result<()> {
         if self.depth >= SCRIPT_DEPTH_MAX {
             return Err(SqlError::at(
                 name.at,
@@ -72,7 +78,8 @@ impl Runner<'_> {
             std::mem::take(&mut self.state.bindings.positional),
         );
         self.depth += 1;
-        let ended = self.within(&routine.body, &statements);
+        let id = name.names().join(".");
+        let ended = self.within(statement, Some(id), &routine.body, &statements);
         self.depth -= 1;
         let inner = std::mem::replace(&mut self.state.bindings.variables, outer);
         self.state.bindings.named = named;
@@ -97,27 +104,40 @@ impl Runner<'_> {
         Ok(())
     }
 
-    /// Runs the statements of another text.
-    fn within(&mut self, text: &str, statements: &[Statement]) -> Result<Flow> {
+    /// Runs the statements of another text, to which a statement of this one leads.
+    fn within(
+        &mut self,
+        caller: &Statement,
+        procedure: Option<String>,
+        text: &str,
+        statements: &[Statement],
+    ) -> Result<Flow> {
         let mut inner = Runner {
             text,
             session: self.session,
             state: self.state,
             database: self.database,
             temporary: self.temporary.clone(),
+            procedure,
             results: Vec::new(),
+            columns_read: Vec::new(),
             depth: self.depth,
             steps: self.steps,
         };
         let ended = inner.statements(statements).map_err(|error| placed(error, text));
         let (results, steps) = (std::mem::take(&mut inner.results), inner.steps);
         self.steps = steps;
-        self.results.extend(results);
+        let frame = self.frame(caller);
+        self.results.extend(results.into_iter().map(|mut result| {
+            result.frames.push(frame.clone());
+            result
+        }));
         ended
     }
 
     pub(super) fn execute_immediate(
         &mut self,
+        statement: &Statement,
         sql: &ast::Expr,
         into: &[Ident],
         using: &[(ast::Expr, Option<Ident>)],
@@ -146,7 +166,7 @@ impl Runner<'_> {
         let outer_positional = std::mem::replace(&mut self.state.bindings.positional, positional);
         let before = self.results.len();
         self.depth += 1;
-        let ended = self.within(&text, &statements);
+        let ended = self.within(statement, None, &text, &statements);
         self.depth -= 1;
         self.state.bindings.named = outer_named;
         self.state.bindings.positional = outer_positional;

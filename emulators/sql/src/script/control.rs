@@ -73,6 +73,7 @@ impl Runner<'_> {
     }
 
     fn statement(&mut self, statement: &Statement) -> Result<Flow> {
+        self.columns_read.clear();
         match &statement.kind {
             StatementKind::Declare { names, declared, default } => {
                 self.declare(names, declared.as_ref(), default.as_ref())?;
@@ -139,7 +140,7 @@ impl Runner<'_> {
             StatementKind::Raise(message) => return Err(self.raised(message.as_ref())?),
             StatementKind::Call { name, args } => self.call(statement, name, args)?,
             StatementKind::ExecuteImmediate { sql, into, using } => {
-                self.execute_immediate(sql, into, using)?
+                self.execute_immediate(statement, sql, into, using)?
             }
             StatementKind::BeginTransaction => {
                 self.database.begin()?;

@@ -25,6 +25,7 @@ impl Runner<'_> {
         let common = analyzer.common_table_count();
         let is_struct = is_struct_table(&resolved);
         let resolved = optimize(resolved);
+        self.columns_read = crate::optimize::columns_read(&resolved.plan);
         check_partition_filters(&resolved.plan, catalog)?;
         let evaluator = Evaluator::new(self.session, catalog, common);
         let rows = evaluator.rows(&resolved, registers)?;

@@ -1,11 +1,6 @@
 //! Goal: rows that go in through the Storage Write API come out of the Storage Read API unchanged, and who
 //! may not see a row does not. Method: calls of Google's own messages, without sockets.
 
-#![expect(clippy::unwrap_used, reason = "a failing test may panic anywhere")]
-
-#[path = "rest/client.rs"]
-mod client;
-
 use std::sync::Arc;
 
 use arrow::array::{
@@ -26,7 +21,7 @@ use windtunnel_protos::bigquery::big_query_read_client::BigQueryReadClient;
 use windtunnel_protos::bigquery::big_query_write_client::BigQueryWriteClient;
 use windtunnel_protos::bigquery::read_session::TableReadOptions;
 
-use client::Client;
+use crate::client::Client;
 
 const TABLE: &str = "projects/p/datasets/d/tables/t";
 
@@ -55,7 +50,7 @@ fn batch(numbers: std::ops::Range<i64>) -> RecordBatch {
     let texts = numbers.clone().map(|n| (n % 2 == 0).then(|| format!("text {n}")));
     let nanos = numbers.clone().map(|n| n * 1_000);
     let columns: Vec<(&str, ArrayRef)> = vec![
-        ("n", Arc::new(Int64Array::from_iter_values(numbers.clone()))),
+        ("n", Arc::new(Int64Array::from_iter_values(numbers))),
         ("s", Arc::new(texts.collect::<StringArray>())),
         ("at", Arc::new(TimestampNanosecondArray::from_iter_values(nanos).with_timezone("UTC"))),
     ];
