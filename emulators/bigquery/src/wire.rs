@@ -1,7 +1,6 @@
 //! The wire: REST v2 and gRPC `google.cloud.bigquery.storage.v1` on one plain-HTTP port, around one
 //! lock over catalog and streams that is held for single steps, never across an await.
 
-mod append;
 mod datasets;
 mod discovery;
 mod error;
@@ -9,7 +8,6 @@ mod grpc;
 mod insert;
 mod jobs;
 mod multipart;
-mod proto_schema;
 mod queries;
 mod read;
 mod request;
@@ -28,6 +26,7 @@ use windtunnel_protos::bigquery::big_query_write_server::BigQueryWriteServer;
 
 pub(crate) use error::RestError;
 
+use crate::append::Tables;
 use crate::catalog::Catalog;
 use crate::clock::now_micros;
 use crate::jobs::{Finished, JobError, JobKey, Jobs, QueryCache, Sessions};
@@ -131,6 +130,14 @@ impl BigQueryEmulator {
         tables::create(&call, TableId::new(project, dataset, table), resource)
             .map(|_| ())
             .map_err(|error| SeedError(error.to_string()))
+    }
+}
+
+impl Tables for Shared {
+    fn with<R>(&self, step: impl FnOnce(&mut Catalog, &mut WriteStreams) -> R) -> R {
+        let mut state = self.state();
+        let State { catalog, streams, .. } = &mut *state;
+        step(catalog, streams)
     }
 }
 

@@ -1,6 +1,7 @@
 //! One AppendRows connection: the stream's name, schema and trace id come with the first request and
 //! are remembered; every request is answered in order, an error in its answer and not as the end of the
-//! connection.
+//! connection. Apart from the wire: where catalog and streams are, and the time, are arguments, so that a
+//! simulation appends through the same code.
 
 use std::sync::Arc;
 
@@ -17,20 +18,39 @@ use windtunnel_protos::bigquery::{
     AppendRowsRequest, AppendRowsResponse, RowError, TableSchema as ProtoSchema, row_error, rpc,
 };
 
-use super::Shared;
-use super::grpc::status_of;
-use super::proto_schema::proto_schema;
-use crate::clock::now_micros;
+use crate::catalog::Catalog;
 use crate::rows::from_arrow::fitted;
 use crate::rows::from_proto::Decoder;
 use crate::schema::TableSchema;
-use crate::write_streams::{StreamError, parse_path};
+use crate::schema::proto::proto_schema;
+use crate::write_streams::{StreamError, WriteStreams, parse_path};
 
 const DEFAULT_VALUE: i32 = MissingValue::DefaultValue as i32;
 
+/// Where catalog and streams are: behind a lock on the wire, in one thread in a simulation.
+pub trait Tables {
+    /// Does one short step with them.
+    fn with<R>(&self, step: impl FnOnce(&mut Catalog, &mut WriteStreams) -> R) -> R;
+}
+
+/// The one translation of stream errors into gRPC.
+#[must_use]
+pub fn status_of(error: StreamError) -> Status {
+    let text = error.to_string();
+    match error {
+        StreamError::NotFound(_) => Status::not_found(text),
+        StreamError::AlreadyExists { .. } => Status::already_exists(text),
+        StreamError::OutOfRange { .. } | StreamError::BeyondEnd { .. } => {
+            Status::out_of_range(text)
+        }
+        StreamError::Finalized(_) => Status::failed_precondition(text),
+        StreamError::Invalid(_) => Status::invalid_argument(text),
+    }
+}
+
 /// What a connection remembers.
-#[derive(Default)]
-pub(super) struct Connection {
+#[derive(Debug, Default)]
+pub struct Connection {
     stream: String,
     descriptor: Option<DescriptorProto>,
     /// The table's schema as the client knows it, and the one that it has to be told of.
@@ -43,18 +63,19 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Appends one request's rows.
-    pub(super) fn append(
+    /// Appends one request's rows at an instant, in microseconds since the epoch.
+    pub fn append(
         &mut self,
-        shared: &Shared,
+        tables: &impl Tables,
         request: AppendRowsRequest,
+        now: i64,
     ) -> AppendRowsResponse {
         let stream = if request.write_stream.is_empty() {
             self.stream.clone()
         } else {
             request.write_stream.clone()
         };
-        let response = match self.try_append(shared, &stream, request) {
+        let response = match self.try_append(tables, &stream, request, now) {
             Ok(offset) => Response::AppendResult(AppendResult { offset }),
             Err(Refused::Rows(row_errors)) => {
                 let status = rpc::Status {
@@ -87,9 +108,10 @@ impl Connection {
 
     fn try_append(
         &mut self,
-        shared: &Shared,
+        tables: &impl Tables,
         stream: &str,
         request: AppendRowsRequest,
+        now: i64,
     ) -> Result<Option<i64>, Refused> {
         let (table, _) = parse_path(stream).ok_or_else(|| {
             let text = format!("Invalid write_stream: \"{stream}\"");
@@ -99,11 +121,10 @@ impl Connection {
             stream.clone_into(&mut self.stream);
             self.decoder = None;
         }
-        let schema = {
-            let state = shared.state();
-            let table = state.catalog.table(&table).map_err(StreamError::from);
-            Arc::clone(&table.map_err(|error| Refused::Whole(status_of(error)))?.schema)
-        };
+        let refused = |error: StreamError| Refused::Whole(status_of(error));
+        let schema = tables
+            .with(|catalog, _| catalog.table(&table).map(|table| Arc::clone(&table.schema)))
+            .map_err(|error| refused(error.into()))?;
         let wants_defaults = request.default_missing_value_interpretation()
             == MissingValue::DefaultValue
             || request.missing_value_interpretations.values().any(|it| *it == DEFAULT_VALUE);
@@ -124,12 +145,9 @@ impl Connection {
             }
         };
         let offset = request.offset.map(|offset| u64::try_from(offset).unwrap_or(u64::MAX));
-        let mut state = shared.state();
-        let state = &mut *state;
-        let offset = state
-            .streams
-            .append(&mut state.catalog, stream, offset, batch, now_micros())
-            .map_err(|error| Refused::Whole(status_of(error)))?;
+        let offset = tables
+            .with(|catalog, streams| streams.append(catalog, stream, offset, batch, now))
+            .map_err(refused)?;
         Ok(offset.map(|offset| i64::try_from(offset).unwrap_or(i64::MAX)))
     }
 
