@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message as _;
-use windtunnel_model::{AckId, EventBatch, Message, ProcessingTime, WindowRow};
+use windtunnel_model::{AckId, EventBatch, EventTime, Message, ProcessingTime, WindowRow};
 use windtunnel_stages::dedup::DedupConfig;
 use windtunnel_stages::window::WindowConfig;
 
@@ -151,6 +151,18 @@ impl Coordinator {
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// How far event time has come.
+    #[must_use]
+    pub fn watermark(&self) -> EventTime {
+        self.pipeline.watermark()
+    }
+
+    /// Epochs that are not acknowledged yet, the open one included.
+    #[must_use]
+    pub fn epochs_in_flight(&self) -> usize {
+        self.epochs.len()
     }
 
     /// Whether the source may hand messages in: backpressure is the answer no.
