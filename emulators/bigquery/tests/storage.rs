@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a failing test may panic anywhere")]
 
 #[path = "rest/client.rs"]
+#[expect(dead_code, reason = "this test needs a part of it")]
 mod client;
 
 use std::sync::Arc;
@@ -55,7 +56,7 @@ fn batch(numbers: std::ops::Range<i64>) -> RecordBatch {
     let texts = numbers.clone().map(|n| (n % 2 == 0).then(|| format!("text {n}")));
     let nanos = numbers.clone().map(|n| n * 1_000);
     let columns: Vec<(&str, ArrayRef)> = vec![
-        ("n", Arc::new(Int64Array::from_iter_values(numbers.clone()))),
+        ("n", Arc::new(Int64Array::from_iter_values(numbers))),
         ("s", Arc::new(texts.collect::<StringArray>())),
         ("at", Arc::new(TimestampNanosecondArray::from_iter_values(nanos).with_timezone("UTC"))),
     ];

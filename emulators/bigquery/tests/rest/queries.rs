@@ -207,3 +207,16 @@ async fn parameters_sessions_and_labels() {
     let answer = query(&client, "SELECT 1", json!({ "connectionProperties": property })).await;
     assert_eq!(&answer["sessionInfo"]["sessionId"], session);
 }
+
+#[tokio::test]
+async fn a_query_that_would_cost_too_much_is_not_run() {
+    let client = Client::new();
+    client.table("t", json!([{ "name": "n", "type": "INTEGER" }])).await;
+    client.insert("t", &[json!({ "n": 1 })]).await;
+    let body = request("SELECT n FROM d.t", json!({ "maximumBytesBilled": "1000" }));
+    let refused = client.refused("POST", "queries", body).await;
+    let text = "Query exceeded limit for bytes billed: 1000. 10485760 or higher required.";
+    assert_eq!(refused, (400, "bytesBilledLimitExceeded".into(), text.into()));
+    let rest = json!({ "maximumBytesBilled": "10485760" });
+    assert_eq!(numbers(&query(&client, "SELECT n FROM d.t", rest).await), [1]);
+}
