@@ -1,7 +1,8 @@
 //! Query jobs: everything around the statements. Checks the destination, runs the text, writes the result
 //! to its table (an anonymous one where none is named) and counts what is shown in the statistics.
 
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use arrow::array::RecordBatch;
 use serde_json::{Value, json};
@@ -23,7 +24,7 @@ use crate::wire::Shared;
 const ANONYMOUS_MILLIS: i64 = 24 * 3_600 * 1_000;
 
 /// A text to run, with all that it may depend on.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct QueryRequest {
     pub(crate) project: String,
     pub(crate) text: String,
@@ -43,6 +44,8 @@ pub(crate) struct QueryRequest {
     pub(crate) maximum_bytes_billed: Option<u64>,
     pub(crate) now: i64,
     pub(crate) seed: u64,
+    /// Set when the job is cancelled.
+    pub(crate) cancelled: Arc<AtomicBool>,
 }
 
 /// What a text did.
@@ -128,6 +131,7 @@ impl QueryRequest {
             maximum_bytes_billed: None,
             now,
             seed: 0,
+            cancelled: Arc::default(),
         }
     }
 }
@@ -202,6 +206,7 @@ fn request_of(task: &Task, dry_run: bool) -> Result<QueryRequest, JobError> {
         maximum_bytes_billed: bytes.as_u64().or_else(|| bytes.as_str()?.parse().ok()),
         now: task.now,
         seed: task.seed,
+        cancelled: Arc::clone(&task.cancelled),
     })
 }
 
@@ -218,6 +223,21 @@ pub(super) fn dry_run(shared: &Shared, task: &Task) -> Result<Finished, JobError
     statistics["query"]["totalBytesProcessedAccuracy"] = json!("PRECISE");
     let configuration = filled_in(&destination, task);
     Ok(Finished { statistics, configuration, ..Finished::default() })
+}
+
+/// Refuses a query that would cost more than `maximumBytesBilled`, before it runs.
+fn check_bytes_billed(shared: &Shared, request: &mut QueryRequest) -> Result<(), JobError> {
+    let Some(max) = request.maximum_bytes_billed else { return Ok(()) };
+    request.dry_run = true;
+    let outcome = run_query(shared, request);
+    request.dry_run = false;
+    let needed = outcome?.statements.iter().map(billed).sum::<u64>();
+    if needed > max {
+        let text =
+            format!("Query exceeded limit for bytes billed: {max}. {needed} or higher required.");
+        return Err(JobError::new("bytesBilledLimitExceeded", text));
+    }
+    Ok(())
 }
 
 /// Runs a query job.
@@ -240,12 +260,8 @@ pub(super) fn run(shared: &Shared, task: &Task) -> Result<Finished, JobError> {
     {
         return Ok(of_cache(task, result));
     }
-    check_billed(shared, &request)?;
+    check_bytes_billed(shared, &mut request)?;
     let outcome = run_query(shared, &request)?;
-    let is_query = outcome.statements.last().is_some_and(|last| last.rows.is_some());
-    if is_query && task.cancelled.load(Ordering::Relaxed) {
-        return Err(JobError::cancelled());
-    }
     let is_script = outcome.is_script;
     let mut statements = outcome.statements;
     let children = if is_script {
@@ -273,19 +289,6 @@ pub(super) fn run(shared: &Shared, task: &Task) -> Result<Finished, JobError> {
         shared.state().cache.put(key, seen, result.clone());
     }
     Ok(finished)
-}
-
-/// Refuses a query that would cost more than its job allows.
-fn check_billed(shared: &Shared, request: &QueryRequest) -> Result<(), JobError> {
-    let Some(max) = request.maximum_bytes_billed else { return Ok(()) };
-    let dry = QueryRequest { dry_run: true, ..request.clone() };
-    let outcome = run_query(shared, &dry)?;
-    let bytes: u64 = outcome.statements.iter().map(billed).sum();
-    if bytes <= max {
-        return Ok(());
-    }
-    let text = format!("Query exceeded limit for bytes billed: {max}. {bytes} or higher required.");
-    Err(JobError::new("bytesBilledLimitExceeded", text))
 }
 
 /// Begins a session, or uses the one that is named.

@@ -57,6 +57,12 @@ impl Sessions {
             self.states.insert(id.to_owned(), state);
         }
     }
+
+    /// Ends a session (`CALL BQ.ABORT_SESSION()`).
+    pub(crate) fn end(&mut self, id: &str) {
+        self.sessions.remove(id);
+        self.states.remove(id);
+    }
 }
 
 #[cfg(test)]
@@ -69,7 +75,9 @@ mod tests {
         let id = sessions.create(0);
         assert!(sessions.touch(&id, SESSION_IDLE_MICROS - 1).is_ok());
         assert!(sessions.touch(&id, 2 * SESSION_IDLE_MICROS).is_err());
-        let error = sessions.touch("none", 1).unwrap_err();
+        let id = sessions.create(0);
+        sessions.end(&id);
+        let error = sessions.touch(&id, 1).unwrap_err();
         assert_eq!(error.message, "Invalid input session id.");
     }
 }

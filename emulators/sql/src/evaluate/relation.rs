@@ -92,6 +92,7 @@ impl<'p> Evaluator<'p> {
             &columns,
             &scan.bounds,
             &mut |number, values| {
+                self.session.go_on()?;
                 for ((_, id), value) in scan.columns.iter().zip(values) {
                     row.set(*id, std::mem::take(value));
                 }
@@ -208,6 +209,7 @@ impl<'p> Evaluator<'p> {
             .unwrap_or(0);
         let mut matched = false;
         for index in 0..length {
+            self.session.go_on()?;
             for (array, values) in unnest.arrays.iter().zip(&arrays) {
                 let element = values
                     .as_array()

@@ -60,6 +60,7 @@ impl Runner<'_> {
     pub(super) fn statements(&mut self, statements: &[Statement]) -> Result<Flow> {
         for statement in statements {
             self.steps += 1;
+            self.session.go_on()?;
             if self.steps > SCRIPT_STEPS_MAX {
                 return Err(SqlError::evaluation("The script has run too many statements"));
             }
