@@ -80,6 +80,10 @@ impl JobError {
         Self::new("invalid", message)
     }
 
+    pub(crate) fn cancelled() -> Self {
+        Self::new("stopped", "Job execution was cancelled: User requested cancellation")
+    }
+
     pub(crate) fn unimplemented(what: &str) -> Self {
         Self::new("notImplemented", format!("{what} is not implemented by this emulator"))
     }

@@ -285,10 +285,7 @@ impl Jobs {
         if let Some(job) = self.jobs.get_mut(key) {
             job.cancelled.store(true, Ordering::Relaxed);
             if job.state == State::Pending {
-                let error = JobError::new(
-                    "stopped",
-                    "Job execution was cancelled: User requested cancellation",
-                );
+                let error = JobError::cancelled();
                 job.state = State::Done;
                 job.ended_at = Some(now);
                 job.errors = vec![error.clone()];
