@@ -36,11 +36,21 @@ pub(crate) struct SqlDatabase<'s> {
     undo: Option<HashMap<TableId, Option<Table>>>,
     /// Files and rows that `EXPORT DATA` wrote.
     exported: Option<crate::jobs::ExportCounts>,
+    /// The session ends with this script.
+    aborts_session: bool,
 }
 
 impl<'s> SqlDatabase<'s> {
     pub(crate) fn new(shared: &'s Shared, caller: Caller, now: i64) -> Self {
-        Self { shared, caller, now, seen: RefCell::default(), undo: None, exported: None }
+        Self {
+            shared,
+            caller,
+            now,
+            seen: RefCell::default(),
+            undo: None,
+            exported: None,
+            aborts_session: false,
+        }
     }
 
     /// Keeps a table as it is before the first change of an open transaction.
@@ -100,6 +110,7 @@ fn job_error(error: &SqlError, text: &str) -> JobError {
         Reason::NotFound => ("notFound", None),
         Reason::Duplicate => ("duplicate", None),
         Reason::ResourceInUse => ("resourceInUse", None),
+        Reason::Stopped => ("stopped", None),
         Reason::AccessDenied => ("accessDenied", None),
         Reason::NotImplemented => ("notImplemented", None),
     };

@@ -2,6 +2,7 @@
 //! argument); the wire around them serves REST v2 and gRPC `google.cloud.bigquery.storage.v1` on one
 //! plain-HTTP port. What is not implemented is refused by name: see `COVERAGE.md`.
 
+pub mod append;
 pub mod catalog;
 mod clock;
 mod database;

@@ -6,6 +6,7 @@
 //! range.
 
 mod json;
+pub(crate) mod proto;
 mod select;
 mod sql;
 mod update;

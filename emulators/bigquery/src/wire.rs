@@ -1,7 +1,6 @@
 //! The wire: REST v2 and gRPC `google.cloud.bigquery.storage.v1` on one plain-HTTP port, around one
 //! lock over catalog and streams that is held for single steps, never across an await.
 
-mod append;
 mod datasets;
 mod discovery;
 mod error;
@@ -9,7 +8,6 @@ mod grpc;
 mod insert;
 mod jobs;
 mod multipart;
-mod proto_schema;
 mod queries;
 mod read;
 mod request;
@@ -22,18 +20,23 @@ mod upload;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 
+use arrow::array::RecordBatch;
 use serde_json::Value;
+use tonic::Status;
 use windtunnel_protos::bigquery::big_query_read_server::BigQueryReadServer;
 use windtunnel_protos::bigquery::big_query_write_server::BigQueryWriteServer;
 
 pub(crate) use error::RestError;
 
+use crate::append::Tables;
 use crate::catalog::Catalog;
 use crate::clock::now_micros;
+use crate::defaults::Defaults;
 use crate::jobs::{Finished, JobError, JobKey, Jobs, QueryCache, Sessions};
 use crate::limits::APPEND_BYTES_MAX;
 use crate::objects::ObjectStore;
 use crate::read_sessions::ReadSessions;
+use crate::schema::{Field, TableSchema};
 use crate::table::TableId;
 use crate::write_streams::WriteStreams;
 
@@ -131,6 +134,27 @@ impl BigQueryEmulator {
         tables::create(&call, TableId::new(project, dataset, table), resource)
             .map(|_| ())
             .map_err(|error| SeedError(error.to_string()))
+    }
+}
+
+impl Tables for Shared {
+    fn with<R>(&self, step: impl FnOnce(&mut Catalog, &mut WriteStreams) -> R) -> R {
+        let mut state = self.state();
+        let State { catalog, streams, .. } = &mut *state;
+        step(catalog, streams)
+    }
+
+    fn fill_defaults(
+        &self,
+        project: &str,
+        batch: &RecordBatch,
+        schema: &TableSchema,
+        is_missing: &dyn Fn(&Field, usize) -> bool,
+        now: i64,
+    ) -> Result<RecordBatch, Status> {
+        let defaults = Defaults { shared: self, project, now };
+        let filled = defaults.fill(batch, schema, is_missing);
+        filled.map_err(|error| Status::invalid_argument(error.to_string()))
     }
 }
 

@@ -13,5 +13,7 @@ mod jobs;
 mod loads;
 #[path = "rest/queries.rs"]
 mod queries;
+#[path = "rest/storage.rs"]
+mod storage;
 #[path = "rest/tables.rs"]
 mod tables;

@@ -36,11 +36,10 @@ fn data() -> Option<String> {
 
 async fn run(case: &Value) -> Result<(), String> {
     let service = Service::new();
-    if let Some(setup) = case["setup"].as_str() {
-        if let Answer::Refused(error) = service.query(setup, &Value::Null, &Value::Null, None).await
-        {
-            return Err(format!("setup: {error}"));
-        }
+    if let Some(setup) = case["setup"].as_str()
+        && let Answer::Refused(error) = service.query(setup, &Value::Null, &Value::Null, None).await
+    {
+        return Err(format!("setup: {error}"));
     }
     for request in case["setup_rest"].as_array().into_iter().flatten() {
         service.rest(request).await?;

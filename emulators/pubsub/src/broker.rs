@@ -5,6 +5,7 @@
 //! Rules: comments of `google/pubsub/v1/pubsub.proto`.
 
 mod backlog;
+mod pace;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use windtunnel_protos::pubsub::{PubsubMessage, Subscription, Topic};
 
 pub use backlog::{Backlog, Delivery, Limits, StreamId};
+pub use pace::PushPace;
 pub use validate::{validate_publish, validate_subscription, validate_topic};
 
 /// The name that a subscription's topic has after the topic was deleted.

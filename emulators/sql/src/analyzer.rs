@@ -4,10 +4,13 @@
 
 mod call;
 mod coercion;
+mod condition;
+mod construct;
 mod dml;
 mod expression;
 mod from;
 mod group;
+mod join;
 mod path;
 mod pipe;
 mod pivot;
@@ -15,7 +18,9 @@ mod query;
 mod routine;
 mod scope;
 mod select;
+mod set_operation;
 mod signature;
+mod star;
 mod window;
 
 use std::collections::BTreeSet;
@@ -147,11 +152,6 @@ impl<'a> Analyzer<'a> {
     /// How many registers a row in flight needs.
     pub(crate) fn register_count(&self) -> usize {
         self.next_column as usize
-    }
-
-    /// How many subqueries there are.
-    pub(crate) fn subquery_count(&self) -> usize {
-        self.next_subquery
     }
 
     /// How many common tables there are.

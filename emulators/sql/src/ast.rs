@@ -14,8 +14,7 @@ pub(crate) use expression::{
 pub(crate) use query::{
     CommonTable, FromItem, FromKind, GroupBy, GroupingItem, JoinCondition, JoinKind, NullOrder,
     OrderItem, PipeOperator, PivotAggregate, PivotColumn, Query, QueryBody, Select, SelectAs,
-    SelectItem, SetOperation, SetOperator, TableOperator, TvfArg, UnpivotColumn, UnpivotSource,
-    With,
+    SelectItem, SetOperation, SetOperator, TableOperator, TvfArg, UnpivotColumn, With,
 };
 pub(crate) use statement::{
     AlterAction, AlterColumnAction, AlterTarget, ColumnDefinition, ConditionalBlock,

@@ -23,10 +23,12 @@ pub(crate) use bucket::{
     DEFAULT_ORIGIN as DEFAULT_BUCKET_ORIGIN, date_bucket, datetime_bucket, timestamp_bucket,
 };
 pub(crate) use civil::{
-    Civil, CivilDate, CivilTime, DATE_MAX, DATE_MIN, DATETIME_MAX, DATETIME_MIN, MICROS_PER_DAY,
-    MICROS_PER_SECOND, date_from_civil, date_of_datetime, days_from_civil, is_valid_date,
-    is_valid_datetime, is_valid_time_of_day, midnight, time_of_datetime,
+    Civil, CivilDate, CivilTime, MICROS_PER_DAY, MICROS_PER_SECOND, date_from_civil,
+    date_of_datetime, is_valid_date, is_valid_datetime, is_valid_time_of_day, midnight,
+    time_of_datetime,
 };
+#[cfg(test)]
+pub(crate) use civil::{DATE_MAX, DATE_MIN, DATETIME_MAX, DATETIME_MIN};
 pub(crate) use difference::{
     date_difference, datetime_difference, time_difference, timestamp_difference,
 };

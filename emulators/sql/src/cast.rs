@@ -10,7 +10,7 @@ mod parameters;
 mod rules;
 
 pub(crate) use parameters::apply_parameters;
-pub(crate) use rules::{is_castable, is_coercible, is_literal_coercible, supertype};
+pub(crate) use rules::{is_castable, is_coercible, is_literal_coercible};
 
 use crate::calendar::{
     MICROS_PER_DAY, Zone, date_of_datetime, date_text, date_to_timestamp, datetime_text,

@@ -21,6 +21,8 @@ pub enum Reason {
     ResourceInUse,
     /// The caller may not (403 `accessDenied`).
     AccessDenied,
+    /// Whoever asked no longer waits (400 `stopped`).
+    Stopped,
     /// This emulator does not have it (501 `notImplemented`).
     NotImplemented,
 }

@@ -7,6 +7,7 @@ mod aggregate;
 mod expression;
 mod join;
 mod relation;
+mod sets;
 mod window;
 
 use std::cell::RefCell;

@@ -38,9 +38,9 @@ mod utility;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-pub(crate) use analytic::{WindowOrder, WindowRules, window_rules};
+pub(crate) use analytic::window_rules;
 pub(crate) use encoding::to_base64;
-pub(crate) use pattern::{like, like_bytes};
+pub(crate) use pattern::like;
 
 use crate::error::Result;
 use crate::session::Session;
@@ -52,10 +52,6 @@ pub(crate) struct Call<'a> {
     pub(crate) session: &'a Session,
     /// Types of the arguments after coercion, one for each value.
     pub(crate) args: &'a [Type],
-    /// Type of the result.
-    pub(crate) result: &'a Type,
-    /// Which of the function's signatures it is.
-    pub(crate) signature: usize,
 }
 
 /// A function of one row.

@@ -19,7 +19,7 @@ mod wkb;
 mod wkt;
 
 pub(crate) use buffer::{Segments, buffer};
-pub(crate) use build::{Reading, make_polygon, polygon_of_rings};
+pub(crate) use build::{Reading, make_polygon};
 pub(crate) use cell::{cell_id, geohash, point_of_geohash};
 pub(crate) use geojson::{from_geojson, to_geojson};
 pub(crate) use hull::convex_hull;

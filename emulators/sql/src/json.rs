@@ -7,7 +7,7 @@ mod path;
 mod read;
 mod text;
 
-pub(crate) use encode::{to_json, to_json_exact, to_json_string};
+pub(crate) use encode::{to_json_exact, to_json_string};
 pub(crate) use parse::{WideNumbers, check_nesting, parse};
 pub(crate) use path::{Dialect, LaxPath, Step, lax, steps, tokens};
 pub(crate) use read::{Node, find};

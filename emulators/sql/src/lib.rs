@@ -7,6 +7,7 @@ mod ast;
 mod calendar;
 mod cast;
 mod catalog;
+mod database;
 mod error;
 mod evaluate;
 mod functions;
@@ -26,10 +27,12 @@ mod window;
 
 pub use analyzer::TypedValue;
 pub use catalog::{
-    AlterSpec, Catalog, ColumnSpec, ConstraintSpec, ControlFlow, Database, DropTarget, Exists,
-    ExportSpec, LoadSpec, Made, Partitioning, Routine, RoutineKind, RoutineParameter,
-    RowAccessPolicySpec, RowChange, RowSink, TableColumn, TableDescription, TableKind, TableName,
-    TableSource, TableSpec, ViewSpec,
+    Catalog, ControlFlow, Routine, RoutineKind, RoutineParameter, RowSink, TableColumn,
+    TableDescription, TableKind, TableName,
+};
+pub use database::{
+    AlterSpec, ColumnSpec, ConstraintSpec, Database, DropTarget, Exists, ExportSpec, LoadSpec,
+    Made, Partitioning, RowAccessPolicySpec, RowChange, TableSource, TableSpec, ViewSpec,
 };
 pub use error::{Offset, Reason, Result, SqlError, line_and_column};
 pub use geography::Geography;

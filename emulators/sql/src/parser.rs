@@ -23,7 +23,7 @@ mod type_name;
 
 use std::collections::VecDeque;
 
-use crate::ast::{Expr, Ident, Path, Query, Script, TypeExpr};
+use crate::ast::{Expr, Ident, Path, Query, Script};
 use crate::error::{Offset, Result, SqlError};
 use crate::lexer::{self, Lexer, Token, TokenKind};
 use crate::limits;
@@ -53,7 +53,8 @@ pub(crate) fn parse_expression(text: &str) -> Result<Expr> {
 }
 
 /// Reads one type.
-pub(crate) fn parse_type(text: &str) -> Result<TypeExpr> {
+#[cfg(test)]
+pub(crate) fn parse_type(text: &str) -> Result<crate::ast::TypeExpr> {
     let mut parser = Parser::new(text, "type")?;
     let found = parser.type_expression()?;
     parser.expect_end()?;

@@ -2,17 +2,21 @@
 //! relation has an id that is unique in the statement, so that nothing is ambiguous ever after. A row in
 //! flight is a file of registers, one for each id: see `evaluate.rs`.
 
+mod grouping;
 mod walk;
 
 use std::fmt;
 use std::sync::Arc;
 
+pub(crate) use grouping::{
+    Aggregate, AggregateCall, AggregateKind, Window, WindowCall, WindowKind,
+};
 pub(crate) use walk::{visit_expr_mut, visit_plan_mut};
 
 use crate::ast::SetOperator;
 use crate::catalog::TableName;
 use crate::error::Offset;
-use crate::functions::{AggregateFunction, AnalyticFunction, ScalarFunction};
+use crate::functions::ScalarFunction;
 use crate::routine::ForeignFunction;
 use crate::sql_type::Type;
 use crate::value::Value;
@@ -220,11 +224,6 @@ pub(crate) enum Plan {
     /// One row without columns: `SELECT` without `FROM`.
     OneRow,
     Scan(Scan),
-    /// Rows given as expressions.
-    Values {
-        rows: Vec<Vec<Expr>>,
-        columns: Vec<ColumnId>,
-    },
     /// A common table, by its number; `columns` are this reference's ids for the table's columns.
     CommonTable {
         number: usize,
@@ -361,108 +360,6 @@ pub(crate) struct UnnestArray {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Aggregate {
-    pub(crate) input: Plan,
-    pub(crate) keys: Vec<(ColumnId, Expr)>,
-    /// For each grouping set the keys that count in it; `None`: all keys, once.
-    pub(crate) sets: Option<Vec<Vec<usize>>>,
-    pub(crate) calls: Vec<AggregateCall>,
-    /// `GROUPING(key)`: the id and the key.
-    pub(crate) grouping: Vec<(ColumnId, usize)>,
-}
-
-#[derive(Clone)]
-pub(crate) enum AggregateKind {
-    BuiltIn { function: &'static AggregateFunction, signature: usize },
-}
-
-impl PartialEq for AggregateKind {
-    fn eq(&self, other: &Self) -> bool {
-        let (
-            Self::BuiltIn { function, signature },
-            Self::BuiltIn { function: other, signature: theirs },
-        ) = (self, other);
-        std::ptr::eq(*function, *other) && signature == theirs
-    }
-}
-
-impl fmt::Debug for AggregateKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::BuiltIn { function, signature } = self;
-        write!(formatter, "{}#{signature}", function.name)
-    }
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct AggregateCall {
-    pub(crate) column: ColumnId,
-    pub(crate) kind: AggregateKind,
-    pub(crate) result: Type,
-    pub(crate) args: Vec<Expr>,
-    pub(crate) distinct: bool,
-    pub(crate) ignore_nulls: bool,
-    /// `HAVING MAX` (true) or `HAVING MIN`.
-    pub(crate) having: Option<(bool, Expr)>,
-    pub(crate) order_by: Vec<SortItem>,
-    pub(crate) limit: Option<usize>,
-    /// Only rows for which it is true: one column of a pivot.
-    pub(crate) filter: Option<Expr>,
-    pub(crate) safe: bool,
-    pub(crate) at: Offset,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Window {
-    pub(crate) input: Plan,
-    pub(crate) partition_by: Vec<Expr>,
-    pub(crate) order_by: Vec<SortItem>,
-    pub(crate) calls: Vec<WindowCall>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct WindowCall {
-    pub(crate) column: ColumnId,
-    pub(crate) kind: WindowKind,
-    pub(crate) result: Type,
-    pub(crate) args: Vec<Expr>,
-    pub(crate) frame: Frame,
-    pub(crate) ignore_nulls: bool,
-    pub(crate) respect_nulls: bool,
-    pub(crate) distinct: bool,
-    pub(crate) at: Offset,
-}
-
-#[derive(Clone)]
-pub(crate) enum WindowKind {
-    Aggregate(AggregateKind),
-    Analytic { function: &'static AnalyticFunction, signature: usize },
-}
-
-impl PartialEq for WindowKind {
-    fn eq(&self, other: &Self) -> bool {
-        match (self, other) {
-            (Self::Aggregate(left), Self::Aggregate(right)) => left == right,
-            (
-                Self::Analytic { function, signature },
-                Self::Analytic { function: other, signature: theirs },
-            ) => std::ptr::eq(*function, *other) && signature == theirs,
-            _ => false,
-        }
-    }
-}
-
-impl fmt::Debug for WindowKind {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Aggregate(kind) => kind.fmt(formatter),
-            Self::Analytic { function, signature } => {
-                write!(formatter, "{}#{signature}", function.name)
-            }
-        }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct SortItem {
     pub(crate) value: Expr,
     pub(crate) descending: bool,
@@ -541,7 +438,7 @@ impl Plan {
                 out.extend(scan.columns.iter().map(|(_, id)| *id));
                 out.extend(scan.row_number);
             }
-            Self::Values { columns, .. } | Self::CommonTable { columns, .. } => out.extend(columns),
+            Self::CommonTable { columns, .. } => out.extend(columns),
             Self::With { body, .. } => body.add_outputs(out),
             Self::Filter { input, .. }
             | Self::Sort { input, .. }

@@ -1,19 +1,23 @@
 //! Scripts: statements one after another, with variables, control flow and handlers. Each statement is
 //! analyzed when its turn comes, over the tables as they are then; values of variables are literals in it.
 
+mod calls;
 mod control;
 mod ddl;
 mod dml;
 mod merge;
 mod options;
 mod query;
+mod routines;
+mod variables;
 
 use std::collections::BTreeSet;
 
 use crate::analyzer::{Bindings, TypedValue};
 use crate::ast::{Script, Statement, StatementKind};
-use crate::catalog::{Database, TableName};
-use crate::error::{Offset, Reason, Result, SqlError, line_and_column};
+use crate::catalog::TableName;
+use crate::database::Database;
+use crate::error::{Offset, Result, SqlError, line_and_column};
 use crate::parser;
 use crate::session::Session;
 use crate::sql_type::Type;
@@ -285,9 +289,4 @@ impl Runner<'_> {
 /// A failure within another text: its place there becomes part of its words.
 fn placed(error: SqlError, text: &str) -> SqlError {
     SqlError { message: error.text(text), at: None, ..error }
-}
-
-/// The error of something that the statement needs and the session lacks.
-fn not_in_session(what: &str) -> SqlError {
-    SqlError::new(Reason::InvalidQuery, format!("{what} is not allowed here"))
 }

@@ -3,9 +3,13 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono_tz::Tz;
 use regex::Regex;
+
+use crate::error::{Reason, Result, SqlError};
 
 /// The surroundings of a statement.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub struct Session {
     pub project: String,
     /// The dataset of unqualified names: project and dataset.
     pub default_dataset: Option<(String, String)>,
+    /// Set by whoever no longer waits: the statement that runs ends with an error of reason `stopped`.
+    pub cancelled: Arc<AtomicBool>,
     /// Compiled patterns: the same few are used for every row.
     pub(crate) patterns: RefCell<HashMap<String, Regex>>,
     random_state: RefCell<u64>,
@@ -35,9 +41,22 @@ impl Session {
             user: "user@example.com".to_owned(),
             project: project.to_owned(),
             default_dataset: None,
+            cancelled: Arc::default(),
             patterns: RefCell::default(),
             random_state: RefCell::new(seed),
         }
+    }
+
+    /// Whether somebody still waits for the statement.
+    ///
+    /// # Errors
+    /// The reason `stopped` after a cancellation.
+    pub(crate) fn go_on(&self) -> Result<()> {
+        if self.cancelled.load(Ordering::Relaxed) {
+            let text = "Job execution was cancelled: User requested cancellation";
+            return Err(SqlError::new(Reason::Stopped, text));
+        }
+        Ok(())
     }
 
     /// 64 bits of the session's seeded sequence (SplitMix64, Steele et al. 2014).

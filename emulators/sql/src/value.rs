@@ -15,10 +15,7 @@ pub(crate) use compare::hash_group;
 pub use compare::{GroupKey, compare, equals};
 pub use interval::Interval;
 pub use numeric::Numeric;
-pub(crate) use text::{
-    bytes_literal, display, escape_bytes, float_text, float_with_point, general, literal,
-    string_literal,
-};
+pub(crate) use text::{display, float_text, general, literal, string_literal};
 
 use crate::geography::Geography;
 

@@ -38,18 +38,6 @@ pub(crate) enum FrameBound {
     UnboundedFollowing,
 }
 
-impl Frame {
-    /// The frame of a window that names none: up to the current row's peers when it is ordered,
-    /// else the whole partition.
-    pub(crate) fn implied(ordered: bool) -> Self {
-        Self {
-            unit: FrameUnit::Range,
-            start: FrameBound::UnboundedPreceding,
-            end: if ordered { FrameBound::CurrentRow } else { FrameBound::UnboundedFollowing },
-        }
-    }
-}
-
 /// A key that the partition is ordered by.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct OrderKey<'a> {

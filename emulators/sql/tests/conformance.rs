@@ -197,7 +197,7 @@ fn same(value: &Value, value_type: &Type, wanted: &Json) -> bool {
             })
         }
         (Value::Json(value), Json::String(wanted)) => serde_json::from_str::<Json>(wanted)
-            .map_or_else(|_| **value == Json::from(wanted.as_str()), |wanted| **value == wanted),
+            .map_or_else(|_| **value == *wanted, |wanted| **value == wanted),
         (Value::Json(value), wanted) => **value == *wanted,
         (value, Json::String(wanted)) => text_of(value, value_type, wanted),
         (Value::Range(ends), Json::Object(wanted)) => {
@@ -327,4 +327,4 @@ fn the_recorded_cases_answer_as_recorded() {
 }
 
 /// Cases that must answer as recorded; raised as more do.
-const PASSED_MIN: usize = 1;
+const PASSED_MIN: usize = 497;

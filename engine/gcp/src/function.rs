@@ -97,9 +97,9 @@ async fn handle(State(function): State<Arc<Function>>, body: Bytes) -> (StatusCo
         Ok(message) => message,
         Err(error) => return (StatusCode::BAD_REQUEST, error),
     };
-    let done = match preprocess(&message) {
-        Ok(event) => function.publish(&message, event).await,
-        Err(reject) => function.store(&reject).await,
+    let done = match decide(&message) {
+        Handled::Publish { data, attributes } => function.publish(data, attributes).await,
+        Handled::Store(object) => function.store(&object).await,
     };
     match done {
         Ok(()) => (StatusCode::NO_CONTENT, String::new()),
@@ -109,27 +109,57 @@ async fn handle(State(function): State<Arc<Function>>, body: Bytes) -> (StatusCo
 }
 
 impl Function {
-    async fn publish(&self, message: &Message, event: Vec<u8>) -> Result<(), String> {
-        let Origin::Pubsub { message_id, attributes } = &message.origin else {
-            return Err("the message does not come from Pub/Sub".to_owned());
-        };
-        let mut attributes = attributes.clone();
-        attributes.insert(ATTRIBUTE_SOURCE_MESSAGE_ID.to_owned(), message_id.clone());
-        let message = google_cloud_pubsub::model::Message::new()
-            .set_data(Bytes::from(event))
-            .set_attributes(attributes);
+    async fn publish(
+        &self,
+        data: Bytes,
+        attributes: BTreeMap<String, String>,
+    ) -> Result<(), String> {
+        let message =
+            google_cloud_pubsub::model::Message::new().set_data(data).set_attributes(attributes);
         self.publisher.publish(message).await.map(|_| ()).map_err(|error| error.to_string())
     }
 
-    async fn store(&self, reject: &Reject) -> Result<(), String> {
-        let mut line = Vec::new();
-        reject.write_json_line(&mut line);
-        let name = object_name(&reject.message.publish_identity());
-        let object = ObjectCommand { name: name.into(), content: line.into() };
-        write_object(&self.storage, &self.config.bucket, &object)
+    async fn store(&self, object: &ObjectCommand) -> Result<(), String> {
+        write_object(&self.storage, &self.config.bucket, object)
             .await
             .map_err(|error| error.to_string())
     }
+}
+
+/// What has to be done for one raw message before its push may be answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Handled {
+    /// Publish the completed event.
+    Publish {
+        /// The event's JSON.
+        data: Bytes,
+        /// The raw message's attributes, and its id.
+        attributes: BTreeMap<String, String>,
+    },
+    /// Write the dead letter.
+    Store(ObjectCommand),
+}
+
+/// Decides what becomes of one raw message: a function of the message alone, the same on every retry.
+#[must_use]
+pub fn decide(message: &Message) -> Handled {
+    let event = match preprocess(message) {
+        Ok(event) => event,
+        Err(reject) => return Handled::Store(dead_letter(&reject)),
+    };
+    let mut attributes = match &message.origin {
+        Origin::Pubsub { attributes, .. } => attributes.clone(),
+        Origin::File { .. } => BTreeMap::new(),
+    };
+    attributes.insert(ATTRIBUTE_SOURCE_MESSAGE_ID.to_owned(), message.message_id());
+    Handled::Publish { data: event.into(), attributes }
+}
+
+fn dead_letter(reject: &Reject) -> ObjectCommand {
+    let mut line = Vec::new();
+    reject.write_json_line(&mut line);
+    let name = object_name(&reject.message.publish_identity());
+    ObjectCommand { name: name.into(), content: line.into() }
 }
 
 /// A publish identity is a client's text: only letters that are safe in a name stay as they are.

@@ -12,6 +12,6 @@ mod pubsub_source;
 mod rows;
 mod vertex;
 pub mod world;
-mod write_sink;
+pub mod write_sink;
 
 pub use vertex::PredictionStats;

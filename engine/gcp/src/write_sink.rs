@@ -1,36 +1,32 @@
 //! BigQuery as a sink: BUFFERED write streams at explicit offsets, one connection a stream, appends
 //! pipelined and answered in their order. Any doubt about a stream (a lost connection, an offset that
 //! the service does not expect) ends it for this side: it is reported as lost and never written again.
+//! What is decided stands in `conversation`, apart from sockets; a simulation uses the same code.
 
-use std::collections::{HashMap, VecDeque};
+mod conversation;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use prost_types::DescriptorProto;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
+use tonic::Status;
 use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
-use tonic::{Code, Status};
-use windtunnel_protos::bigquery::append_rows_request::{ProtoData, Rows as ProtoRowsCase};
-use windtunnel_protos::bigquery::append_rows_response::Response;
 use windtunnel_protos::bigquery::big_query_write_client::BigQueryWriteClient;
 use windtunnel_protos::bigquery::{
-    AppendRowsRequest, AppendRowsResponse, CreateWriteStreamRequest, FinalizeWriteStreamRequest,
-    FlushRowsRequest, ProtoRows, ProtoSchema, WriteStream, write_stream,
+    AppendRowsResponse, CreateWriteStreamRequest, FinalizeWriteStreamRequest, FlushRowsRequest,
+    WriteStream, write_stream,
 };
-use windtunnel_runtime::command::{
-    AppendError, AppendId, FatalError, Input, Rows, SinkCommand, StreamId, Table,
-};
+use windtunnel_runtime::command::{AppendId, FatalError, Input, SinkCommand, StreamId, Table};
+
+pub use conversation::{Append, Conversation, Settled, Verdict, flushed, judge, stream_lost};
 
 use crate::endpoints::Bearer;
-use crate::limits::{APPEND_BYTES_MAX, APPENDS_IN_FLIGHT, BACKOFF, BACKOFF_MAX};
-use crate::rows::{
-    encode_events, encode_windows, encoded_len, event_descriptor, window_descriptor,
-};
+use crate::limits::{APPENDS_IN_FLIGHT, BACKOFF, BACKOFF_MAX};
 
 type Client = BigQueryWriteClient<InterceptedService<Channel, Bearer>>;
 
@@ -41,13 +37,6 @@ pub(crate) struct WriteSink {
     pub(crate) bearer: Bearer,
     /// `projects/P/datasets/D/tables/T` of each table.
     pub(crate) tables: HashMap<Table, String>,
-}
-
-/// One append on its way to a connection.
-struct Append {
-    id: AppendId,
-    offset: u64,
-    rows: Rows,
 }
 
 /// Carries commands out until their channel closes, then ends all connections.
@@ -100,20 +89,6 @@ impl WriteSink {
     }
 }
 
-/// Whether a failed call is worth another try: the service's fault or the network's.
-fn is_transient(status: &Status) -> bool {
-    matches!(
-        status.code(),
-        Code::Unavailable
-            | Code::DeadlineExceeded
-            | Code::ResourceExhausted
-            | Code::Aborted
-            | Code::Internal
-            | Code::Unknown
-            | Code::Cancelled
-    )
-}
-
 /// Tries a call again, with growing pauses, while its failure is transient.
 async fn persist<T, F: Future<Output = Result<T, Status>>>(
     what: &str,
@@ -121,16 +96,12 @@ async fn persist<T, F: Future<Output = Result<T, Status>>>(
 ) -> Result<T, FatalError> {
     let mut pause = BACKOFF;
     loop {
-        match call().await {
-            Ok(answer) => return Ok(answer),
-            Err(status) if is_transient(&status) => {
+        match judge(what, call().await) {
+            Verdict::Done(result) => return result,
+            Verdict::Again(status) => {
                 tracing::warn!(%status, "{what} failed, again in {} ms", pause.as_millis());
                 sleep(pause).await;
                 pause = (pause * 2).min(BACKOFF_MAX);
-            }
-            Err(status) => {
-                let message = format!("{what}: {} ({:?})", status.message(), status.code());
-                return Err(FatalError { service: "BigQuery", message });
             }
         }
     }
@@ -155,12 +126,7 @@ async fn flush(sink: Arc<WriteSink>, name: Arc<str>, rows: u64, inputs: mpsc::Se
     let what = format!("FlushRows of {name}");
     let result = persist(&what, || async {
         let request = FlushRowsRequest { write_stream: name.to_string(), offset: Some(offset) };
-        match sink.client().await?.flush_rows(request).await {
-            Ok(_) => Ok(rows),
-            // The rows were flushed by a call whose answer was lost.
-            Err(status) if status.code() == Code::AlreadyExists => Ok(rows),
-            Err(status) => Err(status),
-        }
+        flushed(rows, sink.client().await?.flush_rows(request).await.map(drop))
     });
     let result = result.await;
     let _ended = inputs.send(Input::Flushed { name, result }).await;
@@ -186,13 +152,6 @@ fn connect(
     appends
 }
 
-/// An append whose requests are sent, and how many answers it still waits for.
-struct Sent {
-    id: AppendId,
-    answers: usize,
-    requests: usize,
-}
-
 async fn converse(
     sink: Arc<WriteSink>,
     name: Arc<str>,
@@ -207,20 +166,14 @@ async fn converse(
     // The service answers the call only after the first request, so both go on at the same time.
     let mut opened = std::pin::pin!(opened);
     let mut responses = None;
-    let mut sent: VecDeque<Sent> = VecDeque::new();
-    let mut is_first = true;
+    let mut conversation = Conversation::new(Arc::clone(&name));
     let reason = loop {
-        let has_room = sent.len() < APPENDS_IN_FLIGHT;
         tokio::select! {
-            append = appends.recv(), if has_room => {
+            append = appends.recv(), if conversation.has_room() => {
                 let Some(append) = append else { break None };
-                let parts = split(&name, &append, is_first);
-                is_first = false;
-                let count = parts.len();
-                sent.push_back(Sent { id: append.id, answers: count, requests: count });
                 let mut failed = false;
-                for part in parts {
-                    failed |= requests.send(part).await.is_err();
+                for request in conversation.append(&append) {
+                    failed |= requests.send(request).await.is_err();
                 }
                 if failed {
                     break Some("the connection was closed".to_owned());
@@ -231,10 +184,13 @@ async fn converse(
                 Err(status) => break Some(status.to_string()),
             },
             answer = next(&mut responses), if responses.is_some() => {
-                match answer {
-                    Ok(answer) => {
-                        if let Some(reason) = settle(&mut sent, answer, &inputs).await {
-                            break Some(reason);
+                let settled = answer.and_then(|answer| conversation.answered(answer));
+                match settled {
+                    Ok(None) => {}
+                    Ok(Some(Settled { input, doubt })) => {
+                        let _ended = inputs.send(input).await;
+                        if doubt.is_some() {
+                            break doubt;
                         }
                     }
                     Err(reason) => break Some(reason),
@@ -248,8 +204,8 @@ async fn converse(
     };
     tracing::warn!("{name} is given up: {reason}");
     appends.close();
-    for append in sent {
-        lost(&inputs, append.id, &reason).await;
+    for input in conversation.lost(&reason) {
+        let _ended = inputs.send(input).await;
     }
     while let Some(append) = appends.recv().await {
         lost(&inputs, append.id, &reason).await;
@@ -267,87 +223,6 @@ async fn next(
     }
 }
 
-/// Books one answer; a reason when the stream is in doubt.
-async fn settle(
-    sent: &mut VecDeque<Sent>,
-    answer: AppendRowsResponse,
-    inputs: &mpsc::Sender<Input>,
-) -> Option<String> {
-    let Some(front) = sent.front_mut() else {
-        return Some("an answer without a request".to_owned());
-    };
-    if !answer.row_errors.is_empty() {
-        // With several requests for one append, earlier ones are in the stream already: in doubt.
-        if front.requests > 1 {
-            return Some("rows were refused in a part of an append".to_owned());
-        }
-        let rows = answer
-            .row_errors
-            .into_iter()
-            .map(|error| (u32::try_from(error.index).unwrap_or(u32::MAX), error.message))
-            .collect();
-        let result = Err(AppendError::RowsRefused(rows));
-        let append = front.id;
-        sent.pop_front();
-        let _ended = inputs.send(Input::Appended { append, result }).await;
-        return Some("rows were refused".to_owned());
-    }
-    match answer.response {
-        Some(Response::AppendResult(_)) => {
-            front.answers -= 1;
-            if front.answers == 0 {
-                let append = front.id;
-                sent.pop_front();
-                let _ended = inputs.send(Input::Appended { append, result: Ok(()) }).await;
-            }
-            None
-        }
-        Some(Response::Error(status)) => Some(format!("{} (code {})", status.message, status.code)),
-        None => Some("an answer without content".to_owned()),
-    }
-}
-
 async fn lost(inputs: &mpsc::Sender<Input>, append: AppendId, reason: &str) {
-    let result = Err(AppendError::StreamLost(reason.to_owned()));
-    let _ended = inputs.send(Input::Appended { append, result }).await;
-}
-
-/// An append as requests of a size that the service takes; the first request of a connection says what
-/// the rows are.
-fn split(name: &Arc<str>, append: &Append, is_first: bool) -> Vec<AppendRowsRequest> {
-    let (rows, descriptor): (Vec<Bytes>, fn() -> DescriptorProto) = match &append.rows {
-        Rows::Events(batch) => (encode_events(batch), event_descriptor),
-        Rows::Windows(rows) => (encode_windows(rows), window_descriptor),
-    };
-    let mut requests: Vec<AppendRowsRequest> = Vec::with_capacity(1);
-    let mut offset = i64::try_from(append.offset).unwrap_or(i64::MAX);
-    let mut part: Vec<Bytes> = Vec::new();
-    let mut bytes = 0;
-    let mut close = |part: &mut Vec<Bytes>, offset: &mut i64| {
-        let count = i64::try_from(part.len()).unwrap_or(i64::MAX);
-        let says_what = is_first && requests.is_empty();
-        requests.push(AppendRowsRequest {
-            write_stream: if says_what { name.to_string() } else { String::new() },
-            offset: Some(*offset),
-            rows: Some(ProtoRowsCase::ProtoRows(ProtoData {
-                writer_schema: says_what
-                    .then(|| ProtoSchema { proto_descriptor: Some(descriptor()) }),
-                rows: Some(ProtoRows { serialized_rows: std::mem::take(part) }),
-            })),
-            trace_id: if says_what { "windtunnel".to_owned() } else { String::new() },
-            ..AppendRowsRequest::default()
-        });
-        *offset += count;
-    };
-    for row in rows {
-        let length = encoded_len(&row);
-        if bytes + length > APPEND_BYTES_MAX && !part.is_empty() {
-            close(&mut part, &mut offset);
-            bytes = 0;
-        }
-        bytes += length;
-        part.push(row);
-    }
-    close(&mut part, &mut offset);
-    requests
+    let _ended = inputs.send(stream_lost(append, reason)).await;
 }

@@ -16,7 +16,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message as _;
-use windtunnel_model::{EventBatch, Message, ProcessingTime, WindowRow};
+use windtunnel_model::{AckId, EventBatch, EventTime, Message, ProcessingTime, WindowRow};
 use windtunnel_stages::dedup::DedupConfig;
 use windtunnel_stages::window::WindowConfig;
 
@@ -27,7 +27,7 @@ use crate::command::{
 };
 use crate::limits::{EPOCH_MESSAGES_MAX, EPOCHS_IN_FLIGHT_MAX, SNAPSHOT_AFTER_DELTA_BYTES};
 use crate::metrics::Counters;
-use crate::pipeline::{DEDUP, DEVICE_WINDOWS, Pipeline};
+use crate::pipeline::{DEDUP, DEVICE_WINDOWS, Outcome, Pipeline};
 
 use epoch::{Epoch, State};
 use lane::{Ids, Lane};
@@ -110,7 +110,19 @@ impl Coordinator {
         config: CoordinatorConfig,
         log: &[Bytes],
     ) -> Result<(Self, Vec<Command>), RecordError> {
-        let mut pipeline = Pipeline::new(config.dedup, config.windows);
+        let pipeline = Pipeline::new(config.dedup, config.windows);
+        Self::start_with(config, pipeline, log)
+    }
+
+    /// As [`Coordinator::start`], with a pipeline of other stages, that has seen nothing.
+    ///
+    /// # Errors
+    /// [`RecordError`] when the log cannot be read, or its states are not those of this pipeline.
+    pub fn start_with(
+        config: CoordinatorConfig,
+        mut pipeline: Pipeline,
+        log: &[Bytes],
+    ) -> Result<(Self, Vec<Command>), RecordError> {
         let last = restore(&mut pipeline, log)?;
         let mut coordinator = Self {
             config,
@@ -139,6 +151,18 @@ impl Coordinator {
     #[must_use]
     pub fn phase(&self) -> Phase {
         self.phase
+    }
+
+    /// How far event time has come.
+    #[must_use]
+    pub fn watermark(&self) -> EventTime {
+        self.pipeline.watermark()
+    }
+
+    /// Epochs that are not acknowledged yet, the open one included.
+    #[must_use]
+    pub fn epochs_in_flight(&self) -> usize {
+        self.epochs.len()
     }
 
     /// Whether the source may hand messages in: backpressure is the answer no.
@@ -200,7 +224,7 @@ impl Coordinator {
                 result?;
                 self.objects.remove(&name);
             }
-            Input::Tick => {}
+            Input::Tick => self.time_passed(now, out),
             Input::Drain => self.drain(now, out),
         }
         self.events.tick(now, &mut self.ids, out);
@@ -234,6 +258,28 @@ impl Coordinator {
         let acks: Vec<_> = messages.iter().map(|message| message.ack).collect();
         self.counters.messages += acks.len() as u64;
         let outcome = self.pipeline.process(messages, now);
+        self.place(outcome, acks, now, out);
+    }
+
+    /// Lets timers of processing time fire when no messages come.
+    fn time_passed(&mut self, now: ProcessingTime, out: &mut Vec<Command>) {
+        if !self.wants_messages() {
+            return;
+        }
+        let outcome = self.pipeline.process(Vec::new(), now);
+        if !outcome.windows.is_empty() || !outcome.rejects.is_empty() {
+            self.place(outcome, Vec::new(), now, out);
+        }
+    }
+
+    /// Puts what became of messages into the open epoch.
+    fn place(
+        &mut self,
+        outcome: Outcome,
+        acks: Vec<AckId>,
+        now: ProcessingTime,
+        out: &mut Vec<Command>,
+    ) {
         self.counters.duplicates += outcome.duplicates;
         let number = self.ensure_open(now);
         let epoch = self.epochs.back_mut().expect("an epoch was just opened");

@@ -20,7 +20,8 @@ use windtunnel_stages::windowing::{Pane, Values};
 use crate::flow::{Entry, Happened, Runs, State, source};
 
 /// Decode, validate, enrich; dedup; windows beside the stream; rows. Rejects and late events leave on
-/// the way.
+/// the way. A pipeline of other stages over the same messages and outputs is built from the same
+/// functions, and streams through [`Coordinator::start_with`](crate::coordinator::Coordinator::start_with).
 #[must_use]
 pub fn reference(
     dedup: DedupConfig,
@@ -33,7 +34,7 @@ pub fn reference(
             .distinct(DEDUP, dedup, identity, |_, _, out: &mut Outcome| out.duplicates += 1)
             .filter_map(accept)
             .window(DEVICE_WINDOWS, windows.windowing(), Values, device, window_row, late)
-            .sink(|index, _, out| out.accepted.push(index))
+            .sink(|index, _, out| out.accept(index))
             .build(windows.watermark()),
     )
 }
@@ -57,8 +58,16 @@ pub struct Outcome {
     accepted: Vec<u32>,
 }
 
+impl Outcome {
+    /// An event of the batch becomes a row; called in the order of the batch.
+    pub fn accept(&mut self, index: u32) {
+        self.accepted.push(index);
+    }
+}
+
 /// A message that did not become an event.
-struct Rejected {
+#[derive(Debug)]
+pub struct Rejected {
     key: EventKey,
     message: u32,
     stage: Stage,
@@ -66,10 +75,11 @@ struct Rejected {
     detail: String,
 }
 
-/// An event's place in its batch.
-type Decoded = Result<u32, Box<Rejected>>;
+/// An event's place in its batch, or why a message is none.
+pub type Decoded = Result<u32, Box<Rejected>>;
 
-fn read(message: u32, batch: &mut EventBatch) -> Decoded {
+/// Decodes, checks and enriches one message; the event goes into the batch.
+pub fn read(message: u32, batch: &mut EventBatch) -> Decoded {
     let rejected = match decode(batch, message) {
         Ok(mut event) => match validate(batch, &event) {
             Ok(()) => {
@@ -90,14 +100,16 @@ fn event<'a>(index: &u32, batch: &'a EventBatch) -> &'a Event {
     &batch.events[*index as usize]
 }
 
-fn shard_key(decoded: &Decoded, batch: &EventBatch) -> u64 {
+/// The hash of the device, or of the message where there is no event.
+pub fn shard_key(decoded: &Decoded, batch: &EventBatch) -> u64 {
     match decoded {
         Ok(index) => hash_of(batch.text(event(index, batch).device_id)),
         Err(rejected) => rejected.key.0 as u64,
     }
 }
 
-fn happened(decoded: &Decoded, batch: &EventBatch) -> Option<Happened> {
+/// The event time, and the publish time that it is judged by.
+pub fn happened(decoded: &Decoded, batch: &EventBatch) -> Option<Happened> {
     let event = event(decoded.as_ref().ok()?, batch);
     // A source that does not say when it got a message says the beginning of time.
     let published = batch.message_of(event).publish_time;
@@ -105,14 +117,16 @@ fn happened(decoded: &Decoded, batch: &EventBatch) -> Option<Happened> {
     Some(Happened { time: event.event_time, published })
 }
 
-fn identity(decoded: &Decoded, batch: &EventBatch) -> EventKey {
+/// What dedup knows a message by.
+pub fn identity(decoded: &Decoded, batch: &EventBatch) -> EventKey {
     match decoded {
         Ok(index) => event(index, batch).key,
         Err(rejected) => rejected.key,
     }
 }
 
-fn accept(decoded: Decoded, batch: &EventBatch, out: &mut Outcome) -> Option<u32> {
+/// Puts rejects into the outputs.
+pub fn accept(decoded: Decoded, batch: &EventBatch, out: &mut Outcome) -> Option<u32> {
     decoded
         .map_err(|it| {
             let message = &batch.messages[it.message as usize];
@@ -121,12 +135,14 @@ fn accept(decoded: Decoded, batch: &EventBatch, out: &mut Outcome) -> Option<u32
         .ok()
 }
 
-fn device<'a>(index: &'a u32, batch: &'a EventBatch) -> Entry<'a, Option<f64>> {
+/// Windows by device, over the event's value.
+pub fn device<'a>(index: &'a u32, batch: &'a EventBatch) -> Entry<'a, Option<f64>> {
     let event = event(index, batch);
     Entry { key: batch.text(event.device_id), time: event.event_time, input: event.value }
 }
 
-fn window_row(pane: Pane<'_, Aggregate>, out: &mut Outcome) {
+/// A pane becomes a row of the window table.
+pub fn window_row(pane: Pane<'_, Aggregate>, out: &mut Outcome) {
     out.windows.push(WindowRow {
         device_id: pane.key.to_owned(),
         start: pane.window.start,
@@ -135,7 +151,8 @@ fn window_row(pane: Pane<'_, Aggregate>, out: &mut Outcome) {
     });
 }
 
-fn late(index: u32, watermark: EventTime, batch: &EventBatch, out: &mut Outcome) {
+/// A late event becomes a reject that names the watermark.
+pub fn late(index: u32, watermark: EventTime, batch: &EventBatch, out: &mut Outcome) {
     let event = event(&index, batch);
     let detail = format!("event time {} is behind the watermark {watermark}", event.event_time);
     out.rejects.push(Reject {
@@ -146,14 +163,20 @@ fn late(index: u32, watermark: EventTime, batch: &EventBatch, out: &mut Outcome)
     });
 }
 
-/// The reference pipeline with its state.
+/// A pipeline over messages, events and device windows, with its state.
 pub struct Pipeline(Box<dyn Runs<u32, EventBatch, Outcome>>);
 
 impl Pipeline {
-    /// A pipeline that has seen nothing.
+    /// The reference pipeline, that has seen nothing.
     #[must_use]
     pub fn new(dedup: DedupConfig, windows: WindowConfig) -> Self {
         Self(reference(dedup, windows))
+    }
+
+    /// Another pipeline over the same messages and outputs.
+    #[must_use]
+    pub fn of(stages: Box<dyn Runs<u32, EventBatch, Outcome>>) -> Self {
+        Self(stages)
     }
 
     /// Moves a micro-batch through the stages.

@@ -2,14 +2,18 @@
 //! that says which of them count. A record exists once `HEAD` names it; `HEAD` is changed only under a
 //! lock and only by the holder of the newest lease, so a writer that lost its lease (a zombie, a double
 //! start) can leave a file behind but never change the log. Everything is synced before it is named.
+//! What the store asks of a disk is [`Files`]: the system's, or a simulation's.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+mod files;
+
+use std::io;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
 use prost::Message as _;
 use xxhash_rust::xxh3::xxh3_64;
+
+pub use files::{Files, SystemFiles};
 
 use crate::checkpoint::Checkpoint;
 
@@ -79,23 +83,38 @@ struct Run {
 
 /// A job's checkpoints, held by one lease.
 #[derive(Debug)]
-pub struct DiskStore {
+pub struct DiskStore<F = SystemFiles> {
+    files: F,
     folder: PathBuf,
     lease: u64,
     job: String,
 }
 
 impl DiskStore {
+    /// [`DiskStore::acquire_on`] the system's files.
+    ///
+    /// # Errors
+    /// [`StoreError`] when the folder cannot be used or a file of the log is corrupt.
+    pub fn acquire(folder: &Path, new_job: &str) -> Result<(Self, Vec<Bytes>), StoreError> {
+        Self::acquire_on(SystemFiles, folder, new_job)
+    }
+}
+
+impl<F: Files> DiskStore<F> {
     /// Takes the job in a folder over, making the folder and the job (named `new_job`) if there is
     /// none, and reads its log: a snapshot and the deltas after it. Whoever held the job is fenced from
     /// this moment.
     ///
     /// # Errors
     /// [`StoreError`] when the folder cannot be used or a file of the log is corrupt.
-    pub fn acquire(folder: &Path, new_job: &str) -> Result<(Self, Vec<Bytes>), StoreError> {
-        fs::create_dir_all(folder).map_err(|source| failed("create", folder, source))?;
-        let lock = lock(folder)?;
-        let mut head = read_head(folder)?.unwrap_or_else(|| Head {
+    pub fn acquire_on(
+        files: F,
+        folder: &Path,
+        new_job: &str,
+    ) -> Result<(Self, Vec<Bytes>), StoreError> {
+        files.create_folder(folder).map_err(|source| failed("create", folder, source))?;
+        let lock = lock(&files, folder)?;
+        let mut head = read_head(&files, folder)?.unwrap_or_else(|| Head {
             lease: 0,
             job: new_job.to_owned(),
             runs: Vec::new(),
@@ -103,13 +122,13 @@ impl DiskStore {
         let mut log = Vec::new();
         for run in &head.runs {
             for epoch in run.first_epoch..=run.last_epoch {
-                log.push(read_framed(&record_path(folder, epoch, run.lease))?);
+                log.push(read_framed(&files, &record_path(folder, epoch, run.lease))?);
             }
         }
         head.lease += 1;
-        write_head(folder, &head)?;
+        write_head(&files, folder, &head)?;
         drop(lock);
-        Ok((Self { folder: folder.to_owned(), lease: head.lease, job: head.job }, log))
+        Ok((Self { files, folder: folder.to_owned(), lease: head.lease, job: head.job }, log))
     }
 
     /// The name of the job, given when it was made.
@@ -124,11 +143,10 @@ impl DiskStore {
     /// [`StoreError::Fenced`] when another process has taken the job over; [`StoreError::Io`].
     pub fn save(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
         let path = record_path(&self.folder, checkpoint.epoch, self.lease);
-        write_framed(&path, &checkpoint.bytes)?;
-        let lock = lock(&self.folder)?;
-        let mut head = read_head(&self.folder)?.ok_or_else(|| StoreError::Corrupt {
-            path: self.folder.join("HEAD"),
-            what: "the file has vanished",
+        write_framed(&self.files, &path, &checkpoint.bytes)?;
+        let lock = lock(&self.files, &self.folder)?;
+        let mut head = read_head(&self.files, &self.folder)?.ok_or_else(|| {
+            StoreError::Corrupt { path: self.folder.join("HEAD"), what: "the file has vanished" }
         })?;
         if head.lease != self.lease {
             return Err(StoreError::Fenced {
@@ -149,12 +167,12 @@ impl DiskStore {
                 last_epoch: checkpoint.epoch,
             }),
         }
-        write_head(&self.folder, &head)?;
+        write_head(&self.files, &self.folder, &head)?;
         drop(lock);
         for run in obsolete {
             for epoch in run.first_epoch..=run.last_epoch {
                 // A file that stays behind costs space and nothing else: no HEAD names it.
-                let _left_behind = fs::remove_file(record_path(&self.folder, epoch, run.lease));
+                let _left_behind = self.files.remove(&record_path(&self.folder, epoch, run.lease));
             }
         }
         Ok(())
@@ -166,21 +184,14 @@ fn record_path(folder: &Path, epoch: u64, lease: u64) -> PathBuf {
 }
 
 /// Holds the folder's lock until it is dropped; the system lets go of it when the process dies.
-fn lock(folder: &Path) -> Result<File, StoreError> {
+fn lock<F: Files>(files: &F, folder: &Path) -> Result<F::Lock, StoreError> {
     let path = folder.join("LOCK");
-    let file = OpenOptions::new()
-        .create(true)
-        .truncate(false)
-        .write(true)
-        .open(&path)
-        .map_err(|source| failed("open", &path, source))?;
-    file.lock().map_err(|source| failed("lock", &path, source))?;
-    Ok(file)
+    files.lock(&path).map_err(|source| failed("lock", &path, source))
 }
 
-fn read_head(folder: &Path) -> Result<Option<Head>, StoreError> {
+fn read_head(files: &impl Files, folder: &Path) -> Result<Option<Head>, StoreError> {
     let path = folder.join("HEAD");
-    match read_framed(&path) {
+    match read_framed(files, &path) {
         Ok(bytes) => Head::decode(bytes)
             .map(Some)
             .map_err(|_| StoreError::Corrupt { path, what: "its content cannot be decoded" }),
@@ -189,15 +200,12 @@ fn read_head(folder: &Path) -> Result<Option<Head>, StoreError> {
     }
 }
 
-fn write_head(folder: &Path, head: &Head) -> Result<(), StoreError> {
-    write_framed(&folder.join("HEAD"), &head.encode_to_vec())
+fn write_head(files: &impl Files, folder: &Path, head: &Head) -> Result<(), StoreError> {
+    write_framed(files, &folder.join("HEAD"), &head.encode_to_vec())
 }
 
-fn read_framed(path: &Path) -> Result<Bytes, StoreError> {
-    let mut content = Vec::new();
-    File::open(path)
-        .and_then(|mut file| file.read_to_end(&mut content))
-        .map_err(|source| failed("read", path, source))?;
+fn read_framed(files: &impl Files, path: &Path) -> Result<Bytes, StoreError> {
+    let content = files.read(path).map_err(|source| failed("read", path, source))?;
     let corrupt = |what| StoreError::Corrupt { path: path.to_owned(), what };
     let frame = MAGIC.len() + size_of::<u64>();
     if content.len() < frame || content[..MAGIC.len()] != MAGIC[..] {
@@ -212,16 +220,14 @@ fn read_framed(path: &Path) -> Result<Bytes, StoreError> {
 }
 
 /// Writes beside, syncs, renames, syncs the folder: after a crash there is the old file or the new.
-fn write_framed(path: &Path, content: &[u8]) -> Result<(), StoreError> {
+fn write_framed(files: &impl Files, path: &Path, content: &[u8]) -> Result<(), StoreError> {
     let beside = path.with_extension("new");
     let written = (|| {
-        let mut file = File::create(&beside)?;
-        file.write_all(MAGIC)?;
-        file.write_all(&xxh3_64(content).to_le_bytes())?;
-        file.write_all(content)?;
-        file.sync_all()?;
-        fs::rename(&beside, path)?;
-        File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()
+        let sum = xxh3_64(content).to_le_bytes();
+        let file = files.create(&beside, &[MAGIC, &sum, content])?;
+        files.sync(&file)?;
+        files.rename(&beside, path)?;
+        files.sync_folder(path.parent().unwrap_or(Path::new(".")))
     })();
     written.map_err(|source| failed("write", path, source))
 }
@@ -233,6 +239,7 @@ fn failed(action: &'static str, path: &Path, source: io::Error) -> StoreError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn checkpoint(epoch: u64, is_snapshot: bool, content: &str) -> Checkpoint {
         Checkpoint { epoch, is_snapshot, bytes: Bytes::copy_from_slice(content.as_bytes()) }

@@ -11,11 +11,14 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use windtunnel_model::{AckId, EventTime, Message, Origin, ProcessingTime};
+use windtunnel_model::{AckId, EventBatch, EventTime, Message, Origin, ProcessingTime};
 use windtunnel_runtime::command::{AppendError, Command, Input, Rows, ScoreOutcome, SinkCommand};
 use windtunnel_runtime::coordinator::{Coordinator, CoordinatorConfig, Phase};
+use windtunnel_runtime::flow::source;
+use windtunnel_runtime::pipeline::{self, Pipeline};
 use windtunnel_stages::dedup::DedupConfig;
 use windtunnel_stages::window::WindowConfig;
+use windtunnel_stages::windowing::{Accumulation, Trigger, Values, WindowFn, Windowing};
 
 const MESSAGES: u64 = 40;
 /// Ids of messages whose rows the table refuses.
@@ -366,5 +369,98 @@ proptest! {
         choices in proptest::collection::vec(any::<u8>(), 0..400)
     ) {
         run_to_the_end(&choices, None);
+    }
+}
+
+/// The reference's stages, but windows that give out what has come every 50 microseconds of processing
+/// time, too: their panes must add up to the events whatever happens.
+fn impatient() -> Pipeline {
+    let windows = config().windows;
+    let windowing = Windowing::new(WindowFn::fixed(windows.size_micros))
+        .triggering(
+            Trigger::AfterProcessingTime { delay_micros: 50 }.repeatedly(),
+            Accumulation::Discarding,
+        )
+        .allowing(windows.allowed_lateness_micros);
+    Pipeline::of(Box::new(
+        source::<u32, EventBatch>()
+            .map(pipeline::read)
+            .keyed(pipeline::shard_key, pipeline::happened)
+            .distinct(
+                "dedup",
+                DedupConfig::default(),
+                pipeline::identity,
+                |_, _, out: &mut pipeline::Outcome| out.duplicates += 1,
+            )
+            .filter_map(pipeline::accept)
+            .window(
+                "impatient_windows",
+                windowing,
+                Values,
+                pipeline::device,
+                pipeline::window_row,
+                pipeline::late,
+            )
+            .sink(|index, _, out| out.accept(index))
+            .build(windows.watermark()),
+    ))
+}
+
+/// Goal: timers of processing time and a pipeline of one's own keep the guarantees. Method: messages,
+/// silence, a crash after every checkpoint in turn; the panes that are visible in the end count every
+/// event once.
+#[test]
+fn another_pipeline_streams_exactly_once_and_its_timers_fire_in_silence() {
+    for crash_after in 0..12 {
+        let (mut world, mut now) = (World::default(), 0);
+        let mut panes_before_the_drain = 0;
+        for is_last in [false, true] {
+            let (mut coordinator, mut commands) =
+                Coordinator::start_with(config(), impatient(), &world.log).unwrap();
+            let mut steps = 0;
+            while coordinator.phase() != Phase::Drained {
+                steps += 1;
+                if !is_last && steps == 4 * crash_after + 3 {
+                    break;
+                }
+                now += 20;
+                // Now and then a message; those that are skipped come in one batch at the end.
+                let next = (1..=MESSAGES).find(|id| !world.acked.contains(id) && *id >= steps);
+                let input = match commands.is_empty() {
+                    false => match world.carry_out(commands.remove(0), 0) {
+                        Some(answer) => answer,
+                        None => continue,
+                    },
+                    true if steps < 200 && coordinator.wants_messages() => match next {
+                        Some(id) => Input::Pulled(vec![message(id)]),
+                        None => Input::Tick,
+                    },
+                    true if steps < 400 => Input::Tick,
+                    true if steps == 400 || coordinator.phase() == Phase::Running => {
+                        let rest: Vec<_> = (1..=MESSAGES)
+                            .filter(|id| !world.acked.contains(id))
+                            .map(message)
+                            .collect();
+                        panes_before_the_drain = world.visible().len();
+                        match rest.is_empty() || steps > 400 {
+                            true => Input::Drain,
+                            false => Input::Pulled(rest),
+                        }
+                    }
+                    true => Input::Tick,
+                };
+                coordinator.step(input, ProcessingTime(now), &mut commands).unwrap();
+            }
+            for command in std::mem::take(&mut commands).into_iter().filter(|_| is_last) {
+                world.carry_out(command, 0);
+            }
+        }
+        let counts = world.visible().into_iter().filter(|row| row.starts_with("w "));
+        let counted: u64 =
+            counts.map(|row| row.rsplit_once(' ').unwrap().1.parse::<u64>().unwrap()).sum();
+        let decoded = (1..=MESSAGES).filter(|id| !id.is_multiple_of(MALFORMED)).count() as u64;
+        assert_eq!(counted, decoded, "crash after {crash_after}");
+        assert!(panes_before_the_drain > 0, "silence does not keep panes back");
+        assert_eq!(world.acked.len() as u64, MESSAGES);
     }
 }

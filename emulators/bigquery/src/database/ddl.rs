@@ -12,7 +12,7 @@ use super::options::{add_constraint, schema_of, set_layout, set_options};
 use super::{SqlDatabase, id_of, routines, sql_error};
 use crate::catalog::{CatalogError, RoutineId};
 use crate::rows::values::batch_of_rows;
-use crate::schema::{Field, Mode, TableSchema};
+use crate::schema::TableSchema;
 use crate::table::{RowAccessPolicy, Segment, TableId, TableKind};
 
 impl Database for SqlDatabase<'_> {
@@ -331,7 +331,10 @@ impl Database for SqlDatabase<'_> {
                     _ => Err(SqlError::evaluation(format!("{view} is not a materialized view"))),
                 }
             }
-            ("BQ.ABORT_SESSION", _) => Ok(()),
+            ("BQ.ABORT_SESSION", []) => {
+                self.aborts_session = true;
+                Ok(())
+            }
             _ => Err(SqlError::not_implemented(format!("CALL {name}"))),
         }
     }

@@ -1,5 +1,7 @@
 //! Runs a text of SQL for a job: parameters, session and state in, what each statement did out.
 
+use std::sync::Arc;
+
 use arrow::array::RecordBatch;
 use windtunnel_sql::{
     DdlTarget, Parameters, ResultSet, ScriptState, Session, SqlError, StatementResult, TableName,
@@ -47,6 +49,7 @@ pub(crate) fn run_query(
 fn run(shared: &Shared, request: &QueryRequest) -> Result<ScriptOutcome, JobError> {
     let mut session = Session::new(&request.project, request.now, request.seed);
     request.caller.email().clone_into(&mut session.user);
+    session.cancelled = Arc::clone(&request.cancelled);
     session.default_dataset.clone_from(&request.default_dataset);
     for (key, value) in &request.properties {
         if key == "time_zone" {
@@ -96,7 +99,11 @@ fn run(shared: &Shared, request: &QueryRequest) -> Result<ScriptOutcome, JobErro
         temporary.clone(),
     );
     if let Some(id) = &request.session {
-        shared.state().sessions.put_state(id, state);
+        let sessions = &mut shared.state().sessions;
+        match database.aborts_session {
+            true => sessions.end(id),
+            false => sessions.put_state(id, state),
+        }
     } else {
         // Temporary tables end with their script.
         let (project, dataset) = &temporary;

@@ -53,20 +53,42 @@ pub(super) fn run(shared: &Shared, task: &Task) -> Result<Finished, JobError> {
     let uris = extract["destinationUris"].as_array().into_iter().flatten();
     let uris: Vec<&str> =
         uris.chain(Some(&extract["destinationUri"])).filter_map(Value::as_str).collect();
-    let [uri] = uris[..] else {
-        return Err(match uris.len() {
-            0 => JobError::invalid("Required parameter is missing: destinationUris"),
-            _ => JobError::unimplemented("extract to several URIs"),
-        });
-    };
+    if uris.is_empty() {
+        return Err(JobError::invalid("Required parameter is missing: destinationUris"));
+    }
     let bytes: u64 = segments.iter().map(|it| logical_bytes(&schema, &it.batch)).sum();
     let batches: Vec<RecordBatch> = segments.into_iter().map(|it: Segment| it.batch).collect();
-    let written = export(shared, &schema, &batches, uri, &output)?;
+    let counts = shares(&batches, uris.len())
+        .iter()
+        .zip(&uris)
+        .map(|(share, uri)| {
+            let written = export(shared, &schema, share, uri, &output)?;
+            Ok(written.files.to_string())
+        })
+        .collect::<Result<Vec<String>, JobError>>()?;
     let statistics = json!({ "extract": {
-        "destinationUriFileCounts": [written.files.to_string()],
-        "inputBytes": bytes.to_string(),
+        "destinationUriFileCounts": counts, "inputBytes": bytes.to_string(),
     } });
     Ok(Finished { statistics, ..Finished::default() })
+}
+
+/// The rows in as many parts as there are URIs, in order.
+fn shares(batches: &[RecordBatch], count: usize) -> Vec<Vec<RecordBatch>> {
+    let total: usize = batches.iter().map(RecordBatch::num_rows).sum();
+    let share = |index: usize| {
+        let (from, to) = (total * index / count, total * (index + 1) / count);
+        let mut at = 0;
+        let mut out = Vec::new();
+        for batch in batches {
+            let (first, last) = (from.max(at), to.min(at + batch.num_rows()));
+            if first < last {
+                out.push(batch.slice(first - at, last - first));
+            }
+            at += batch.num_rows();
+        }
+        out
+    };
+    (0..count).map(share).collect()
 }
 
 /// Writes rows to `gs://bucket/name`, or to as many files as they need where the name has a `*`: it

@@ -226,6 +226,21 @@ pub(super) fn dry_run(shared: &Shared, task: &Task) -> Result<Finished, JobError
     Ok(Finished { statistics, configuration, ..Finished::default() })
 }
 
+/// Refuses a query that would cost more than `maximumBytesBilled`, before it runs.
+fn check_bytes_billed(shared: &Shared, request: &mut QueryRequest) -> Result<(), JobError> {
+    let Some(max) = request.maximum_bytes_billed else { return Ok(()) };
+    request.dry_run = true;
+    let outcome = run_query(shared, request);
+    request.dry_run = false;
+    let needed = outcome?.statements.iter().map(billed).sum::<u64>();
+    if needed > max {
+        let text =
+            format!("Query exceeded limit for bytes billed: {max}. {needed} or higher required.");
+        return Err(JobError::new("bytesBilledLimitExceeded", text));
+    }
+    Ok(())
+}
+
 /// Runs a query job.
 pub(super) fn run(shared: &Shared, task: &Task) -> Result<Finished, JobError> {
     let mut request = request_of(task, false)?;
@@ -246,6 +261,7 @@ pub(super) fn run(shared: &Shared, task: &Task) -> Result<Finished, JobError> {
     {
         return Ok(of_cache(task, result));
     }
+    check_bytes_billed(shared, &mut request)?;
     let outcome = run_query(shared, &request)?;
     let is_script = outcome.is_script;
     let mut statements = outcome.statements;

@@ -1,4 +1,5 @@
-//! The statistics of a query job, as REST shows them.
+//! What a query's job shows of its statements: bytes and what they cost, rows that DML touched, what DDL
+//! made, what was exported.
 
 use serde_json::{Value, json};
 use windtunnel_sql::{DdlTarget, StackFrame};

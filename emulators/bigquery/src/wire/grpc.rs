@@ -14,10 +14,10 @@ use windtunnel_protos::bigquery::{
 };
 
 use super::Shared;
-use super::append::Connection;
-use super::proto_schema::proto_schema;
+use crate::append::{Connection, status_of};
 use crate::clock::now_micros;
 use crate::limits::APPEND_RESPONSES;
+use crate::schema::proto::proto_schema;
 use crate::write_streams::{self, CommitProblem, StreamError, StreamKind, parse_path};
 
 #[derive(Clone)]
@@ -28,20 +28,6 @@ pub(super) struct Wire {
 impl Wire {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
         Self { shared }
-    }
-}
-
-/// The one translation of stream errors into gRPC.
-pub(super) fn status_of(error: StreamError) -> Status {
-    let text = error.to_string();
-    match error {
-        StreamError::NotFound(_) => Status::not_found(text),
-        StreamError::AlreadyExists { .. } => Status::already_exists(text),
-        StreamError::OutOfRange { .. } | StreamError::BeyondEnd { .. } => {
-            Status::out_of_range(text)
-        }
-        StreamError::Finalized(_) => Status::failed_precondition(text),
-        StreamError::Invalid(_) => Status::invalid_argument(text),
     }
 }
 
@@ -83,7 +69,7 @@ impl BigQueryWrite for Wire {
         tokio::spawn(async move {
             let mut connection = Connection::default();
             while let Ok(Some(request)) = requests.message().await {
-                let response = connection.append(&shared, request);
+                let response = connection.append(&*shared, request, now_micros());
                 if responses.send(Ok(response)).await.is_err() {
                     return;
                 }

@@ -55,9 +55,8 @@ pub(super) fn insert_all(
     decorator: &Decorator,
     body: &Value,
 ) -> Result<Value, RestError> {
-    if body.get("templateSuffix").is_some_and(|suffix| !suffix.is_null()) {
-        return Err(RestError::unimplemented("insertAll templateSuffix"));
-    }
+    let suffix = body.get("templateSuffix").and_then(Value::as_str).unwrap_or_default();
+    let id = &from_template(shared, id, suffix)?;
     let flag = |name: &str| body.get(name).and_then(Value::as_bool).unwrap_or(false);
     let (skip_invalid, ignore_unknown) = (flag("skipInvalidRows"), flag("ignoreUnknownValues"));
     let rows = match body.get("rows") {
@@ -99,6 +98,21 @@ pub(super) fn insert_all(
     }
     write(shared, (id, decorator), &schema, (&rows, &batch), now)?;
     Ok(answer)
+}
+
+/// The table that a template and a suffix name; it is made where there is none.
+fn from_template(shared: &Shared, id: &TableId, suffix: &str) -> Result<TableId, RestError> {
+    if suffix.is_empty() {
+        return Ok(id.clone());
+    }
+    let made = TableId { table: format!("{}{suffix}", id.table), ..id.clone() };
+    let mut state = shared.state();
+    if state.catalog.table(&made).is_err() {
+        let template = state.catalog.table(id)?;
+        let (schema, settings) = (TableSchema::clone(&template.schema), template.settings.clone());
+        state.catalog.create_table(made.clone(), schema, settings, now_micros())?;
+    }
+    Ok(made)
 }
 
 fn fields_of(row: &Value) -> Option<&Map<String, Value>> {

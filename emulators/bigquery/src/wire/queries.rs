@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::error::RestError;
 use super::jobs::{dry_run, prepared, reference, start, wait};
 use super::request::Call;
-use super::tables::page_of_rows;
+use super::tables::{check_format, page_of_rows};
 use crate::jobs::{Job, JobKey, QueryResult, State};
 use crate::limits::{PAGE_ROWS, PAGE_ROWS_MAX, QUERY_WAIT_MILLIS, QUERY_WAIT_MILLIS_MAX};
 
@@ -34,6 +34,7 @@ struct Page {
 /// `jobs.query`.
 pub(super) async fn query(call: &Call, project: &str) -> Result<Value, RestError> {
     let body = call.json()?;
+    check_format(body["formatOptions"]["timestampOutputFormat"].as_str())?;
     let configuration = prepared(&configuration_of(&body))?;
     if configuration["dryRun"].as_bool().unwrap_or(false) {
         return dry_answer(call, project, configuration);
@@ -84,6 +85,7 @@ pub(super) async fn results(call: &Call, project: &str, id: &str) -> Result<Valu
         }
         None => call.query.number("startIndex")?.unwrap_or(0),
     };
+    check_format(call.query.get("formatOptions.timestampOutputFormat"))?;
     let wait_millis = call.query.number("timeoutMs")?.map(|millis| millis as u64);
     let page = Page {
         from,

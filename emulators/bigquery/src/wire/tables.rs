@@ -152,6 +152,8 @@ pub(super) fn get(call: &Call, path: [&str; 3]) -> Result<Value, RestError> {
     let mut out = resource(call, table);
     if decorator.is_summary() {
         out["schema"] = partition_summary(table)?.0.to_json();
+        // Clients list the rows of the table that this answer names.
+        out["tableReference"]["tableId"] = json!(path[2]);
     } else {
         decorator.key(table).map_err(RestError::invalid)?;
         out["schema"] = selected(call, &table.schema)?.to_json();
@@ -274,6 +276,7 @@ pub(super) fn list_rows(call: &Call, path: [&str; 3]) -> Result<Value, RestError
         }
         None => call.query.number("startIndex")?.unwrap_or(0),
     };
+    check_format(call.query.get("formatOptions.timestampOutputFormat"))?;
     let count = call.query.number("maxResults")?.unwrap_or(PAGE_ROWS).min(PAGE_ROWS_MAX);
     let int64_timestamps = call.query.flag("formatOptions.useInt64Timestamp");
     let total: usize = segments.iter().map(|segment| segment.batch.num_rows()).sum();
@@ -290,6 +293,14 @@ pub(super) fn list_rows(call: &Call, path: [&str; 3]) -> Result<Value, RestError
         out["pageToken"] = json!(end.to_string());
     }
     Ok(out)
+}
+
+/// Refuses forms of timestamps that rows are not written in.
+pub(super) fn check_format(wanted: Option<&str>) -> Result<(), RestError> {
+    match wanted {
+        None | Some("TIMESTAMP_OUTPUT_FORMAT_UNSPECIFIED" | "FLOAT64" | "INT64") => Ok(()),
+        Some(other) => Err(RestError::unimplemented(&format!("timestampOutputFormat {other}"))),
+    }
 }
 
 /// Up to `count` rows from a position on, as REST has them.

@@ -159,6 +159,23 @@ async fn every_format_comes_back_as_it_was_extracted() {
 }
 
 #[tokio::test]
+async fn rows_are_shared_among_several_uris() {
+    let client = Client::new();
+    client.table("t", json!([{ "name": "n", "type": "INTEGER" }])).await;
+    let rows: Vec<Value> = (1..=5).map(|n| json!({ "n": n })).collect();
+    client.insert("t", &rows).await;
+    let extract = json!({
+        "sourceTable": destination("t"), "printHeader": false,
+        "destinationUris": ["gs://b/a.csv", "gs://b/b-*.csv"],
+    });
+    let job = client.job(json!({ "extract": extract })).await;
+    let counts = &job["statistics"]["extract"]["destinationUriFileCounts"];
+    assert_eq!(counts, &json!(["1", "1"]));
+    assert_eq!(client.objects.get("b", "a.csv").unwrap(), "1\n2\n");
+    assert_eq!(client.objects.get("b", "b-000000000000.csv").unwrap(), "3\n4\n5\n");
+}
+
+#[tokio::test]
 async fn what_is_not_read_is_refused_by_name() {
     let client = Client::new();
     let body = |options: Value| json!({ "configuration": load("t", &["gs://b/x"], options) });

@@ -264,3 +264,31 @@ async fn parameters_sessions_and_labels() {
     let answer = query(&client, "SELECT 1", json!({ "connectionProperties": property })).await;
     assert_eq!(&answer["sessionInfo"]["sessionId"], session);
 }
+
+#[tokio::test]
+async fn a_session_ends_when_its_script_says_so() {
+    let client = Client::new();
+    let answer = query(&client, "SELECT 1", json!({ "createSession": true })).await;
+    let session = &answer["sessionInfo"]["sessionId"];
+    let property = json!([{ "key": "session_id", "value": session }]);
+    let rest = json!({ "connectionProperties": property });
+    query(&client, "CALL BQ.ABORT_SESSION()", rest).await;
+    let mut body = json!({ "query": "SELECT 1", "useLegacySql": false });
+    body["connectionProperties"] = property;
+    let refused = client.refused("POST", "queries", body).await;
+    assert_eq!(refused, (400, "invalid".into(), "Invalid input session id.".into()));
+}
+
+#[tokio::test]
+async fn a_query_costs_no_more_than_it_may() {
+    let client = Client::new();
+    client.table("t", json!([{ "name": "n", "type": "INTEGER" }])).await;
+    client.insert("t", &[json!({ "n": 1 })]).await;
+    let mut body = json!({ "query": "SELECT n FROM d.t", "useLegacySql": false });
+    body["maximumBytesBilled"] = json!("1000000");
+    let (_, reason, message) = client.refused("POST", "queries", body.clone()).await;
+    assert_eq!(reason, "bytesBilledLimitExceeded");
+    assert!(message.ends_with("1000000. 10485760 or higher required."), "{message}");
+    body["maximumBytesBilled"] = json!("10485760");
+    client.ok("POST", "queries", body).await;
+}

@@ -131,6 +131,18 @@ async fn rows_with_an_id_that_is_known_come_once() {
 }
 
 #[tokio::test]
+async fn a_template_makes_tables() {
+    let client = Client::new();
+    client.table("t", json!([{ "name": "n", "type": "INTEGER" }])).await;
+    let rows = json!({ "templateSuffix": "_20240115", "rows": [{ "json": { "n": 1 } }] });
+    for _ in 0..2 {
+        client.ok("POST", "datasets/d/tables/t/insertAll", rows.clone()).await;
+    }
+    assert_eq!(client.rows("t_20240115").await.len(), 2);
+    assert_eq!(client.rows("t").await, Vec::<Value>::new());
+}
+
+#[tokio::test]
 async fn views_are_resources() {
     let client = Client::new();
     let view = json!({

@@ -1,5 +1,4 @@
-//! Push delivery: one task a push subscription, a window of requests under way that grows with every
-//! success and halves with every failure, and a pause that doubles with every failure in a row.
+//! Push delivery: one task a push subscription, at the pace that [`PushPace`] says.
 //! Success is 102, 200, 201, 202 or 204; anything else is tried again with the same message id.
 
 use std::sync::Arc;
@@ -11,12 +10,9 @@ use windtunnel_protos::pubsub::Subscription;
 
 use super::Shared;
 use super::json::push_body;
-use crate::broker::{Delivery, Limits, StreamId};
+use crate::broker::{Delivery, Limits, PushPace, StreamId};
 use crate::clock::now_micros;
-use crate::limits::{
-    PUSH_BACKOFF_MICROS, PUSH_BACKOFF_MICROS_MAX, PUSH_IN_FLIGHT_MAX, PUSH_IN_FLIGHT_START,
-    RESPONSE_BYTES_MAX,
-};
+use crate::limits::RESPONSE_BYTES_MAX;
 
 /// Ends a subscription's delivery and starts it anew if it has an endpoint.
 pub(super) fn restart(shared: &Arc<Shared>, subscription: &Subscription) {
@@ -55,15 +51,16 @@ struct Push {
 async fn deliver(push: Push) {
     let push = Arc::new(push);
     let bell = push.shared.bell(&push.subscription);
-    let mut window = PUSH_IN_FLIGHT_START;
-    let mut failures = 0_u32;
+    let mut pace = PushPace::default();
     let mut under_way: JoinSet<(String, bool)> = JoinSet::new();
     loop {
         let rung = bell.notified();
         tokio::pin!(rung);
         rung.as_mut().enable();
-        let Some(deliveries) = push.pull(window.saturating_sub(under_way.len())) else { return };
-        let is_idle = deliveries.is_empty();
+        let room = pace.room(under_way.len());
+        let Some(deliveries) = push.pull(room) else { return };
+        // Whatever comes while there is room goes out at once, however slow the others are.
+        let has_room = deliveries.len() < room;
         for delivery in deliveries {
             under_way.spawn(Arc::clone(&push).send(delivery));
         }
@@ -71,17 +68,10 @@ async fn deliver(push: Push) {
             biased;
             () = push.stop.cancelled() => return,
             Some(finished) = under_way.join_next() => finished,
-            () = rung, if is_idle => continue,
+            () = rung, if has_room => continue,
         };
         let Ok((ack_id, delivered)) = finished else { continue };
-        if delivered {
-            failures = 0;
-            window = (window + 1).min(PUSH_IN_FLIGHT_MAX);
-        } else {
-            failures += 1;
-            window = (window / 2).max(1);
-        }
-        push.settle(&ack_id, delivered, failures);
+        push.settle(&ack_id, delivered, &mut pace);
     }
 }
 
@@ -129,14 +119,14 @@ impl Push {
         (delivery.ack_id, delivered)
     }
 
-    fn settle(&self, ack_id: &str, delivered: bool, failures: u32) {
+    fn settle(&self, ack_id: &str, delivered: bool, pace: &mut PushPace) {
         let mut broker = self.shared.broker();
         let Ok(subscription) = broker.subscription_mut(&self.subscription) else { return };
         if delivered {
+            pace.delivered();
             subscription.backlog.ack([ack_id]);
         } else {
-            let pause = PUSH_BACKOFF_MICROS << failures.saturating_sub(1).min(10);
-            subscription.backlog.nack(ack_id, pause.min(PUSH_BACKOFF_MICROS_MAX), now_micros());
+            subscription.backlog.nack(ack_id, pace.failed(), now_micros());
         }
         drop(broker);
         self.shared.leased();

@@ -1,61 +1,12 @@
-//! Which type goes where by itself: BigQuery's conversion rules for expressions, literals and parameters,
-//! and the common type of several expressions.
+//! Expressions as other types: which of several types is nearest, and the common type of several
+//! expressions. The rules themselves are `cast/rules.rs`.
 
-use crate::cast::cast;
+use crate::cast::{cast, is_coercible, is_literal_coercible};
 use crate::error::{Result, SqlError};
 use crate::resolved::{Expr, ExprKind};
 use crate::session::Session;
 use crate::sql_type::{StructField, Type};
 use crate::value::Value;
-
-/// Whether any expression of a type may stand where another is wanted.
-pub(crate) fn is_coercible(from: &Type, to: &Type) -> bool {
-    if from == to {
-        return true;
-    }
-    match (from, to) {
-        (Type::Int64, Type::Numeric | Type::BigNumeric | Type::Float64)
-        | (Type::Numeric, Type::BigNumeric | Type::Float64)
-        | (Type::BigNumeric, Type::Float64)
-        | (Type::Date, Type::Datetime) => true,
-        (Type::Struct(from), Type::Struct(to)) => {
-            from.len() == to.len()
-                && from
-                    .iter()
-                    .zip(to.iter())
-                    .all(|(from, to)| is_coercible(&from.field_type, &to.field_type))
-        }
-        (Type::Array(from), Type::Array(to)) => is_same_shape(from, to),
-        _ => false,
-    }
-}
-
-/// Equal but for the names of struct fields.
-fn is_same_shape(left: &Type, right: &Type) -> bool {
-    match (left, right) {
-        (Type::Struct(left), Type::Struct(right)) => {
-            left.len() == right.len()
-                && left
-                    .iter()
-                    .zip(right.iter())
-                    .all(|(left, right)| is_same_shape(&left.field_type, &right.field_type))
-        }
-        (Type::Array(left), Type::Array(right)) => is_same_shape(left, right),
-        _ => left == right,
-    }
-}
-
-/// Whether a literal or a parameter of a type may stand where another is wanted.
-fn is_literal_coercible(from: &Type, to: &Type) -> bool {
-    is_coercible(from, to)
-        || matches!(
-            (from, to),
-            (
-                Type::String,
-                Type::Date | Type::Time | Type::Datetime | Type::Timestamp | Type::Interval
-            ) | (Type::Float64, Type::Numeric | Type::BigNumeric)
-        )
-}
 
 /// How far an expression is from a type: `None` when it cannot go there.
 pub(super) fn distance(expr: &Expr, to: &Type) -> Option<u32> {

@@ -54,10 +54,10 @@ impl Analyzer<'_> {
     /// An expression that goes into a table's column.
     pub(crate) fn inserted(&mut self, expr: &ast::Expr, column: &str, to: &Type) -> Result<Expr> {
         let value = self.standalone(expr)?;
-        self.into_column(value, column, to)
+        self.as_column_value(value, column, to)
     }
 
-    fn into_column(&mut self, value: Expr, column: &str, to: &Type) -> Result<Expr> {
+    fn as_column_value(&mut self, value: Expr, column: &str, to: &Type) -> Result<Expr> {
         if distance(&value, to).is_none() {
             let text = format!(
                 "Value has type {} which cannot be inserted into column {column}, which has type {to}",
@@ -126,7 +126,7 @@ impl Analyzer<'_> {
                 ids.push(column.id);
                 continue;
             }
-            let value = super::query::literal_of(&plan, column)
+            let value = super::set_operation::literal_of(&plan, column)
                 .unwrap_or_else(|| Expr::column(column.id, column.column_type.clone(), at));
             let value = match distance(&value, to) {
                 Some(_) => coerce_to(self.session, value, to)?,
@@ -201,7 +201,7 @@ impl Analyzer<'_> {
         let names = target.names.clone();
         self.with_names(names, |this| {
             let value = this.resolve(value)?;
-            this.into_column(value, column, to)
+            this.as_column_value(value, column, to)
         })
     }
 
@@ -254,7 +254,7 @@ impl Analyzer<'_> {
     ) -> Result<Expr> {
         self.with_names(input.names(side), |this| {
             let value = this.resolve(value)?;
-            this.into_column(value, column, to)
+            this.as_column_value(value, column, to)
         })
     }
 

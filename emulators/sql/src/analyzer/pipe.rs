@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use super::Analyzer;
 use super::group::over_groups;
-use super::query::operator_name;
 use super::scope::{Names, RangeVariable, ScopeColumn};
 use super::select::{Relation, windows_over};
+use super::set_operation::operator_name;
 use super::window::window_exprs;
 use crate::ast::{self, PipeOperator, SelectItem};
 use crate::error::{Offset, Result, SqlError};
@@ -243,7 +243,7 @@ impl Analyzer<'_> {
         let mut sorts = Vec::new();
         for (index, column) in columns.iter().enumerate() {
             let order = keys.get(index).and_then(|(_, order)| order.clone());
-            self.group_order(column, order.as_ref(), order_by_groups, &mut sorts)?;
+            self.group_order(column, order.as_deref(), order_by_groups, &mut sorts)?;
         }
         for (column, order) in computed.iter().zip(orders) {
             self.group_order(column, order.as_ref(), false, &mut sorts)?;

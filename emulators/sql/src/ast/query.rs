@@ -112,7 +112,7 @@ pub(crate) enum GroupingItem {
     Expr {
         value: Expr,
         alias: Option<Ident>,
-        order: Option<OrderItem>,
+        order: Option<Box<OrderItem>>,
     },
     /// The empty grouping `()`.
     Empty,

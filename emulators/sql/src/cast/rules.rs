@@ -1,9 +1,7 @@
 //! Which types convert to which: by CAST, by themselves, by themselves when written as a literal, and the
 //! type that several of them have in common. Source: BigQuery's page on conversion rules.
 
-use std::sync::Arc;
-
-use crate::sql_type::{StructField, Type};
+use crate::sql_type::Type;
 
 /// Whether `CAST(from AS to)` exists.
 pub(crate) fn is_castable(from: &Type, to: &Type) -> bool {
@@ -73,31 +71,6 @@ pub(crate) fn is_literal_coercible(from: &Type, to: &Type) -> bool {
         }
         (Type::Array(from), Type::Array(to)) => is_literal_coercible(from, to),
         _ => is_coercible(from, to),
-    }
-}
-
-/// The narrowest type that all of the types become, which names its struct fields as the first does.
-pub(crate) fn supertype(types: &[Type]) -> Option<Type> {
-    let (first, rest) = types.split_first()?;
-    rest.iter().try_fold(first.clone(), |common, other| of_two(&common, other))
-}
-
-fn of_two(left: &Type, right: &Type) -> Option<Type> {
-    if left == right {
-        return Some(left.clone());
-    }
-    match (left, right) {
-        (Type::Struct(left), Type::Struct(right)) if left.len() == right.len() => {
-            let fields = left.iter().zip(right.iter()).map(|(left, right)| {
-                let field_type = of_two(&left.field_type, &right.field_type)?;
-                Some(StructField { name: Arc::clone(&left.name), field_type })
-            });
-            Some(Type::Struct(fields.collect::<Option<_>>()?))
-        }
-        (Type::Array(_), Type::Array(_)) => is_coercible(right, left).then(|| left.clone()),
-        _ if left.is_numeric() && is_coercible(left, right) => Some(right.clone()),
-        _ if left.is_numeric() && is_coercible(right, left) => Some(left.clone()),
-        _ => None,
     }
 }
 

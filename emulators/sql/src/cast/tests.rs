@@ -147,15 +147,6 @@ fn coercions() {
     assert!(is_literal_coercible(&Type::String, &Type::Date));
     assert!(is_literal_coercible(&Type::Float64, &Type::Numeric));
     assert!(!is_literal_coercible(&Type::String, &Type::Int64));
-    let common = |types: &[Type], expected: Option<Type>| assert_eq!(supertype(types), expected);
-    common(&[Type::Int64, Type::Numeric], Some(Type::Numeric));
-    common(&[Type::Int64, Type::Float64, Type::Numeric], Some(Type::Float64));
-    common(&[Type::BigNumeric, Type::Float64], Some(Type::Float64));
-    common(&[Type::Date, Type::Datetime], None);
-    common(&[Type::String, Type::Int64], None);
-    common(&[], None);
-    let row = |name, field| Type::struct_of([StructField::new(name, field)]);
-    common(&[row("a", Type::Int64), row("b", Type::Float64)], Some(row("a", Type::Float64)));
 }
 
 #[test]

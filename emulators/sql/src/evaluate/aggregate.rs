@@ -143,13 +143,7 @@ impl<'p> Evaluator<'p> {
     }
 
     fn call_of<'c>(&'c self, prepared: &'c Prepared<'p>) -> Call<'c> {
-        let AggregateKind::BuiltIn { signature, .. } = prepared.call.kind;
-        Call {
-            session: self.session,
-            args: &prepared.types,
-            result: &prepared.call.result,
-            signature,
-        }
+        Call { session: self.session, args: &prepared.types }
     }
 
     /// Takes the row in flight into a group's aggregates.
@@ -278,9 +272,4 @@ fn hash_keys(hasher: &DefaultHashBuilder, keys: &[Value], set: usize) -> u64 {
 fn is_group(group: &Group, keys: &[Value], set: usize) -> bool {
     group.set == set
         && group.keys.iter().zip(keys).all(|(left, right)| compare(left, right).is_eq())
-}
-
-/// Whether two values fall into one group.
-pub(super) fn same_group(left: &[Value], right: &[Value]) -> bool {
-    left.iter().zip(right).all(|(left, right)| compare(left, right).is_eq())
 }

@@ -20,7 +20,7 @@ impl<'p> Evaluator<'p> {
             ExprKind::Literal { value, .. } => value.clone(),
             ExprKind::Column(id) => row.get(*id).clone(),
             ExprKind::Call { function, args, types, safe } => {
-                let result = self.call(*function, args, types, &expr.expr_type, row);
+                let result = self.call(*function, args, types, row);
                 match result {
                     Err(_) if *safe => Value::Null,
                     result => result?,
@@ -177,16 +177,14 @@ impl<'p> Evaluator<'p> {
         })
     }
 
-    fn call(
+    pub(super) fn call(
         &self,
         function: Function,
         args: &'p [Expr],
         types: &[Type],
-        result: &Type,
         row: &mut Registers,
     ) -> Result<Value> {
-        let call =
-            Call { session: self.session, args: types, result, signature: function.signature };
+        let call = Call { session: self.session, args: types };
         let propagates = function.function.nulls == Nulls::Propagate;
         let run = |values: &[Value]| match propagates && values.iter().any(Value::is_null) {
             true => Ok(Value::Null),

@@ -44,6 +44,7 @@ impl<'p> Evaluator<'p> {
             false => Vec::new(),
         };
         let flow = self.run(&join.left, row, &mut |row| {
+            self.session.go_on()?;
             let candidates: &[usize] = if join.keys.is_empty() {
                 &everything
             } else {

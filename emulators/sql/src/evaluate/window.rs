@@ -105,23 +105,18 @@ impl<'p> Evaluator<'p> {
         frames: &[(usize, usize)],
     ) -> Result<Vec<Value>> {
         let types: Vec<Type> = call.args.iter().map(|arg| arg.expr_type.clone()).collect();
-        let described = |signature: usize| Call {
-            session: self.session,
-            args: &types,
-            result: &call.result,
-            signature,
-        };
+        let described = Call { session: self.session, args: &types };
         match &call.kind {
-            WindowKind::Analytic { function, signature } => {
+            WindowKind::Analytic { function, .. } => {
                 let by_default = window_rules(function.name).nulls == Some(NullTreatment::Ignore);
                 let ignore_nulls = call.ignore_nulls || !call.respect_nulls && by_default;
                 let partition = Partition { rows, args, peers, frames, ignore_nulls };
-                (function.call)(&described(*signature), &partition)
+                (function.call)(&described, &partition)
             }
-            WindowKind::Aggregate(AggregateKind::BuiltIn { function, signature }) => {
+            WindowKind::Aggregate(AggregateKind::BuiltIn { function, .. }) => {
                 let skip_nulls = function.nulls == AggregateNulls::Skipped || call.ignore_nulls;
                 let rows = FoldedRows { args, skip_nulls, distinct: call.distinct };
-                aggregate_over_frames(function, &described(*signature), rows, frames)
+                aggregate_over_frames(function, &described, rows, frames)
             }
         }
     }

@@ -54,7 +54,6 @@ mod fixture {
     use crate::error::Result;
     use crate::functions::{Call, Partition};
     use crate::session::Session;
-    use crate::sql_type::Type;
     use crate::value::Value;
 
     /// A function over a partition whose arguments are given by argument and row. Rows are peers
@@ -66,7 +65,7 @@ mod fixture {
         args: &[Vec<Value>],
     ) -> Result<Vec<Value>> {
         let session = Session::new("project", 0, 0);
-        let call = Call { session: &session, args: &[], result: &Type::Int64, signature: 0 };
+        let call = Call { session: &session, args: &[] };
         let keys = [order.iter().map(|key| Value::Int64(*key)).collect()];
         let peers = crate::window::peers(order.len(), &keys);
         let frames: Vec<_> = peers.iter().map(|(_, past_last)| (0, *past_last)).collect();

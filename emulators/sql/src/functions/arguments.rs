@@ -125,23 +125,22 @@ pub(super) mod testing {
     /// Calls a function with values whose types are evident.
     pub(crate) fn call(list: &[ScalarFunction], name: &str, args: &[Value]) -> Result<Value> {
         let types: Vec<Type> = args.iter().map(type_of).collect();
-        call_typed(list, name, args, &types, &Type::String)
+        call_typed(list, name, args, &types)
     }
 
-    /// Calls a function with the types of its arguments and result.
+    /// Calls a function with the types of its arguments.
     pub(crate) fn call_typed(
         list: &[ScalarFunction],
         name: &str,
         args: &[Value],
         types: &[Type],
-        result: &Type,
     ) -> Result<Value> {
         let function = list.iter().find(|function| function.name == name).expect("it is listed");
         if function.nulls == Nulls::Propagate && args.iter().any(Value::is_null) {
             return Ok(Value::Null);
         }
         let session = Session::new("project", 0, 7);
-        let call = Call { session: &session, args: types, result, signature: 0 };
+        let call = Call { session: &session, args: types };
         (function.call)(&call, args)
     }
 

@@ -217,12 +217,11 @@ mod tests {
     use super::*;
     use crate::functions::arithmetic::tests::{big_numeric, numeric};
     use crate::session::Session;
-    use crate::sql_type::Type;
 
     fn check(name: &str, args: &[Value], expected: Result<Value, &str>) {
         let function = FUNCTIONS.iter().find(|function| function.name == name).unwrap();
         let session = Session::new("p", 0, 0);
-        let call = Call { session: &session, args: &[], result: &Type::Int64, signature: 0 };
+        let call = Call { session: &session, args: &[] };
         let outcome = (function.call)(&call, args).map_err(|error| error.message);
         assert_eq!(outcome, expected.map_err(str::to_owned), "{name}");
     }

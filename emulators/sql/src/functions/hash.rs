@@ -7,7 +7,7 @@ use sha2::Digest;
 
 use super::arguments::{octets, strict};
 use crate::error::Result;
-use crate::functions::{Call, ScalarFunction};
+use crate::functions::ScalarFunction;
 use crate::value::Value;
 
 const DIGEST: &[&str] = &["(STRING) -> BYTES", "(BYTES) -> BYTES"];

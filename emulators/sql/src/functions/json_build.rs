@@ -3,13 +3,11 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::arguments::{array, optional_bool, optional_text, passing_nulls, strict, text};
+use super::arguments::{array, optional_bool, optional_text, passing_nulls, text};
 use super::json_access::json;
 use crate::error::{Result, SqlError};
 use crate::functions::{Call, ScalarFunction};
-use crate::json::{
-    Step, WideNumbers, check_nesting, parse, steps, to_json, to_json_exact, to_json_string,
-};
+use crate::json::{Step, WideNumbers, check_nesting, parse, steps, to_json_exact, to_json_string};
 use crate::sql_type::Type;
 use crate::value::Value;
 
@@ -483,7 +481,7 @@ mod tests {
         check_add("JSON_ARRAY_INSERT", &path("$.a[1]", each()), r#"{"a":[1,8,9,2],"n":null}"#);
         let args = [value("[1]"), Value::from("$"), each(), Value::Bool(false)];
         let types: Vec<Type> = args.iter().map(type_of).collect();
-        let one = call_typed(FUNCTIONS, "JSON_ARRAY_APPEND", &args, &types, &Type::Json);
+        let one = call_typed(FUNCTIONS, "JSON_ARRAY_APPEND", &args, &types);
         assert_eq!(one.map(|value| render(&value)).as_deref(), Ok("[1,[8,9]]"));
     }
 }

@@ -126,7 +126,7 @@ mod tests {
             let value = Value::structure([Value::Int64(23), middle, Value::Int64(41)]);
             let args = [value, Value::from("35")];
             let types = [Type::struct_of(types), Type::String];
-            let found = call_typed(FUNCTIONS, "CONTAINS_SUBSTR", &args, &types, &Type::Bool);
+            let found = call_typed(FUNCTIONS, "CONTAINS_SUBSTR", &args, &types);
             render(&found.expect("it searches"))
         };
         assert_eq!(numbers(Value::Int64(351)), "true");
@@ -141,7 +141,7 @@ mod tests {
             let mut args = vec![json, Value::from(needle)];
             args.extend(scope.map(Value::from));
             let types: Vec<Type> = args.iter().map(type_of).collect();
-            let found = call_typed(FUNCTIONS, "CONTAINS_SUBSTR", &args, &types, &Type::Bool);
+            let found = call_typed(FUNCTIONS, "CONTAINS_SUBSTR", &args, &types);
             assert_eq!(render(&found.expect("it searches")), expected);
         };
         check("lunch", None, "false");

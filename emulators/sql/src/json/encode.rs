@@ -15,18 +15,7 @@ use crate::value::{Interval, Value, display, float_text};
 const LOSSLESS_MAX: i64 = 1 << 53;
 
 /// The JSON value of a SQL value. `stringify_wide` makes strings of numbers that a double does not hold;
-/// without it such decimals are rounded.
-pub(crate) fn to_json(
-    value: &Value,
-    value_type: &Type,
-    session: &Session,
-    stringify_wide: bool,
-) -> Json {
-    let wide = if stringify_wide { Wide::Stringified } else { Wide::Rounded };
-    encode(value, value_type, session, wide).unwrap_or(Json::Null)
-}
-
-/// The same, where a decimal that would be rounded is an error.
+/// without it such decimals are an error.
 pub(crate) fn to_json_exact(
     value: &Value,
     value_type: &Type,
@@ -41,7 +30,6 @@ pub(crate) fn to_json_exact(
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Wide {
     Stringified,
-    Rounded,
     Refused,
 }
 
@@ -129,7 +117,7 @@ fn decimal(text: &str, double: f64, value_type: &Type, wide: Wide) -> Result<Jso
     let number = Number::from_f64(double);
     let exact = number.as_ref().is_some_and(|_| super::parse::is_exact(text, double));
     match (exact, wide, number) {
-        (true, _, Some(number)) | (false, Wide::Rounded, Some(number)) => Ok(Json::Number(number)),
+        (true, _, Some(number)) => Ok(Json::Number(number)),
         (_, Wide::Refused, _) => {
             Err(SqlError::evaluation(format!("Failed to convert type {value_type} to JSON")))
         }
@@ -283,7 +271,7 @@ mod tests {
 
     fn check(value: &Value, value_type: &Type, json: &str, text: &str) {
         let session = Session::new("project", 0, 1);
-        assert_eq!(compact(&to_json(value, value_type, &session, false)), json);
+        assert_eq!(compact(&to_json_exact(value, value_type, &session, false).unwrap()), json);
         assert_eq!(to_json_string(value, value_type, &session, false).as_deref(), Ok(text));
     }
 
@@ -348,7 +336,5 @@ mod tests {
         assert_eq!(exact.unwrap_err().message, "Failed to convert type NUMERIC to JSON");
         let text = to_json_exact(&value, &Type::Numeric, &session, true);
         assert_eq!(text, Ok(Json::from("12345678901234567890123.5")));
-        let rounded = to_json(&value, &Type::Numeric, &session, false);
-        assert_eq!(compact(&rounded), "1.2345678901234568e+22");
     }
 }

@@ -3,8 +3,8 @@
 
 use super::Parser;
 use crate::ast::{
-    ColumnDefinition, CreateRowAccessPolicy, CreateSchema, CreateTable, CreateView, Ident,
-    IfExists, PartitionBy, Path, StatementKind, TableConstraint,
+    ColumnDefinition, CreateRowAccessPolicy, CreateSchema, CreateTable, CreateView, IfExists,
+    PartitionBy, Path, StatementKind,
 };
 use crate::error::{Result, SqlError};
 use crate::lexer::{self, TokenKind};

@@ -2,7 +2,7 @@
 //! exceptions, transactions, `CALL` and `EXECUTE IMMEDIATE`.
 
 use super::Parser;
-use crate::ast::{ConditionalBlock, Ident, Script, Statement, StatementKind};
+use crate::ast::{ConditionalBlock, Ident, Statement, StatementKind};
 use crate::error::{Result, SqlError};
 use crate::lexer::TokenKind;
 

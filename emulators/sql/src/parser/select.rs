@@ -2,8 +2,8 @@
 
 use super::Parser;
 use crate::ast::{
-    Expr, ExprKind, FromItem, GroupBy, GroupingItem, Ident, OrderItem, Select, SelectAs,
-    SelectItem, WindowSpec,
+    Expr, ExprKind, GroupBy, GroupingItem, Ident, OrderItem, Select, SelectAs, SelectItem,
+    WindowSpec,
 };
 use crate::error::Result;
 use crate::lexer::TokenKind;
@@ -181,7 +181,7 @@ impl Parser<'_> {
         let value = self.expression()?;
         let alias = if pipe { self.alias()? } else { None };
         let order = if pipe { self.order_suffix(&value)? } else { None };
-        Ok(GroupingItem::Expr { value, alias, order })
+        Ok(GroupingItem::Expr { value, alias, order: order.map(Box::new) })
     }
 
     /// `ASC`, `DESC NULLS LAST` after an item of a pipe.

@@ -94,9 +94,6 @@ fn visit_sort(items: &mut [SortItem], visit: &mut dyn FnMut(&mut Expr) -> bool) 
 pub(crate) fn visit_plan_mut(plan: &mut Plan, visit: &mut dyn FnMut(&mut Expr) -> bool) {
     match plan {
         Plan::OneRow | Plan::Scan(_) | Plan::CommonTable { .. } => {}
-        Plan::Values { rows, .. } => {
-            rows.iter_mut().flatten().for_each(|value| visit_expr_mut(value, visit));
-        }
         Plan::With { tables, body } => {
             for table in tables {
                 visit_plan_mut(&mut table.plan, visit);

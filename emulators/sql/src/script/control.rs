@@ -1,12 +1,11 @@
 //! The statements of a script in their order: variables, conditions, loops, handlers, calls.
 
-use super::{DdlTarget, Flow, Runner, StatementResult, placed};
+use super::{DdlTarget, Flow, Runner, StatementResult};
 use crate::analyzer::TypedValue;
-use crate::ast::{self, ConditionalBlock, Ident, Statement, StatementKind, TypeExpr};
-use crate::catalog::{Exists, Routine, RoutineKind};
+use crate::ast::{self, ConditionalBlock, Ident, Statement, StatementKind};
+use crate::database::Exists;
 use crate::error::{Reason, Result, SqlError, line_and_column};
-use crate::limits::{SCRIPT_DEPTH_MAX, SCRIPT_STEPS_MAX};
-use crate::parser;
+use crate::limits::SCRIPT_STEPS_MAX;
 use crate::sql_type::{StructField, Type};
 use crate::value::Value;
 
@@ -61,6 +60,7 @@ impl Runner<'_> {
     pub(super) fn statements(&mut self, statements: &[Statement]) -> Result<Flow> {
         for statement in statements {
             self.steps += 1;
+            self.session.go_on()?;
             if self.steps > SCRIPT_STEPS_MAX {
                 return Err(SqlError::evaluation("The script has run too many statements"));
             }
@@ -216,138 +216,6 @@ impl Runner<'_> {
         Ok(value.value.is_true())
     }
 
-    // ---- variables ----
-
-    fn declare(
-        &mut self,
-        names: &[Ident],
-        declared: Option<&TypeExpr>,
-        default: Option<&ast::Expr>,
-    ) -> Result<()> {
-        let declared = declared.map(crate::analyzer::type_of).transpose()?;
-        let value = match (&declared, default) {
-            (Some(declared), Some(default)) => {
-                self.value_as(default, Some((declared, "DEFAULT value")))?
-            }
-            (Some(declared), None) => {
-                TypedValue { value_type: declared.clone(), value: Value::Null }
-            }
-            (None, Some(default)) => self.value(default)?,
-            (None, None) => return Err(SqlError::evaluation("DECLARE needs a type or a default")),
-        };
-        for name in names {
-            self.state.bindings.variables.push((name.name.clone(), value.clone()));
-        }
-        Ok(())
-    }
-
-    fn set(
-        &mut self,
-        names: &[Ident],
-        system: bool,
-        value: &ast::Expr,
-        grouped: bool,
-    ) -> Result<()> {
-        if system {
-            let value = self.value(value)?;
-            return self.set_system(&names[0].name, value);
-        }
-        if !grouped {
-            return self.assign(&names[0], value);
-        }
-        let value = self.value(value)?;
-        let (Value::Struct(values), Type::Struct(fields)) = (&value.value, &value.value_type)
-        else {
-            return Err(SqlError::evaluation("SET of several variables needs a struct"));
-        };
-        if values.len() != names.len() {
-            let text = format!(
-                "Number of variables {} does not match the number of fields {}",
-                names.len(),
-                values.len()
-            );
-            return Err(SqlError::evaluation(text));
-        }
-        for ((name, value), field) in names.iter().zip(values.iter()).zip(fields.iter()) {
-            self.assign_value(
-                name,
-                TypedValue { value_type: field.field_type.clone(), value: value.clone() },
-            )?;
-        }
-        Ok(())
-    }
-
-    fn assign(&mut self, name: &Ident, value: &ast::Expr) -> Result<()> {
-        let target = self.variable_type(name)?;
-        let value = self.value_as(value, Some((&target, "Value of variable")))?;
-        self.put(name, value.value);
-        Ok(())
-    }
-
-    /// Puts a value with a type of its own into a variable.
-    fn assign_value(&mut self, name: &Ident, value: TypedValue) -> Result<()> {
-        let target = self.variable_type(name)?;
-        let value = crate::cast::cast(self.session, &value.value, &value.value_type, &target)?;
-        self.put(name, value);
-        Ok(())
-    }
-
-    fn variable_type(&self, name: &Ident) -> Result<Type> {
-        let known = self
-            .state
-            .bindings
-            .variables
-            .iter()
-            .rev()
-            .find(|(known, _)| known.eq_ignore_ascii_case(&name.name));
-        known
-            .map(|(_, variable)| variable.value_type.clone())
-            .ok_or_else(|| SqlError::at(name.at, format!("Undeclared variable: {}", name.name)))
-    }
-
-    fn put(&mut self, name: &Ident, value: Value) {
-        let mut variables = self.state.bindings.variables.iter_mut().rev();
-        if let Some((_, variable)) =
-            variables.find(|(known, _)| known.eq_ignore_ascii_case(&name.name))
-        {
-            variable.value = value;
-        }
-    }
-
-    fn set_system(&mut self, name: &str, value: TypedValue) -> Result<()> {
-        match name.to_ascii_lowercase().as_str() {
-            "time_zone" => {
-                let zone = value.value.as_str().unwrap_or_default();
-                self.session.time_zone = zone
-                    .parse()
-                    .map_err(|_| SqlError::evaluation(format!("Invalid time zone: {zone}")))?;
-            }
-            "dataset_id" => {
-                let dataset = value.value.as_str().unwrap_or_default().to_owned();
-                let project = self.session.project.clone();
-                self.session.default_dataset = Some((project, dataset));
-            }
-            "dataset_project_id" => {
-                let project = value.value.as_str().unwrap_or_default().to_owned();
-                let dataset = self.session.default_dataset.take().map(|(_, dataset)| dataset);
-                self.session.default_dataset = Some((project, dataset.unwrap_or_default()));
-            }
-            "query_label" | "error.message" => {}
-            other => {
-                let text = format!("Unable to set system variable @@{other}");
-                return Err(SqlError::evaluation(text));
-            }
-        }
-        self.set_binding(name, value);
-        Ok(())
-    }
-
-    fn set_binding(&mut self, name: &str, value: TypedValue) {
-        let system = &mut self.state.bindings.system;
-        system.retain(|(known, _)| !known.eq_ignore_ascii_case(name));
-        system.push((name.to_owned(), value));
-    }
-
     // ---- branches and loops ----
 
     fn branches(
@@ -363,7 +231,7 @@ impl Runner<'_> {
         self.statements(otherwise.unwrap_or_default())
     }
 
-    fn case(
+    pub(super) fn case(
         &mut self,
         operand: Option<&ast::Expr>,
         branches: &[ConditionalBlock],
@@ -462,213 +330,6 @@ impl Runner<'_> {
             }
         };
         Ok(SqlError::evaluation(text))
-    }
-
-    // ---- calls ----
-
-    fn call(&mut self, statement: &Statement, name: &ast::Path, args: &[ast::Expr]) -> Result<()> {
-        let names = name.names();
-        if names[0].eq_ignore_ascii_case("BQ") {
-            let values =
-                args.iter().map(|arg| Ok(self.value(arg)?.value)).collect::<Result<Vec<_>>>()?;
-            self.database.call_system_procedure(&name.text().to_ascii_uppercase(), &values)?;
-            self.plain("CALL", statement);
-            return Ok(());
-        }
-        let path = self.routine_path(&names, name.at)?;
-        let routine = self.database.as_catalog().routine(&path)?;
-        let Some(routine) = routine.filter(|routine| routine.kind == RoutineKind::Procedure) else {
-            return Err(SqlError::at(
-                name.at,
-                format!("Procedure is not found: {}", path.join(".")),
-            ));
-        };
-        self.procedure(statement, &routine, args, name)
-    }
-
-    fn procedure(
-        &mut self,
-        statement: &Statement,
-        routine: &Routine,
-        args: &[ast::Expr],
-        name: &ast::Path,
-    ) -> Result<()> {
-        if self.depth >= SCRIPT_DEPTH_MAX {
-            return Err(SqlError::at(
-                name.at,
-                "Out of stack space due to deeply-nested procedure call",
-            ));
-        }
-        if args.len() != routine.parameters.len() {
-            let text = format!(
-                "Procedure {} needs {} arguments, not {}",
-                name.text(),
-                routine.parameters.len(),
-                args.len()
-            );
-            return Err(SqlError::at(name.at, text));
-        }
-        let mut variables = Vec::with_capacity(args.len());
-        for (arg, parameter) in args.iter().zip(&routine.parameters) {
-            let value = match (&parameter.parameter_type, parameter.is_input) {
-                (Some(to), true) => self.value_as(arg, Some((to, "Argument")))?,
-                (None, true) => self.value(arg)?,
-                (to, false) => {
-                    TypedValue { value_type: to.clone().unwrap_or(Type::Int64), value: Value::Null }
-                }
-            };
-            variables.push((parameter.name.clone(), value));
-        }
-        let statements = parser::parse_script(&routine.body)
-            .map_err(|error| placed(error, &routine.body))?
-            .statements;
-        let outer = std::mem::replace(&mut self.state.bindings.variables, variables);
-        let (named, positional) = (
-            std::mem::take(&mut self.state.bindings.named),
-            std::mem::take(&mut self.state.bindings.positional),
-        );
-        self.depth += 1;
-        let id = name.names().join(".");
-        let ended = self.within(statement, Some(id), &routine.body, &statements);
-        self.depth -= 1;
-        let inner = std::mem::replace(&mut self.state.bindings.variables, outer);
-        self.state.bindings.named = named;
-        self.state.bindings.positional = positional;
-        ended?;
-        for ((arg, parameter), (_, value)) in args.iter().zip(&routine.parameters).zip(inner) {
-            if !parameter.is_output {
-                continue;
-            }
-            match &arg.kind {
-                ast::ExprKind::Path(path) if path.parts.len() == 1 => {
-                    self.assign_value(&path.parts[0], value)?
-                }
-                _ => {
-                    return Err(SqlError::at(
-                        arg.at,
-                        "An OUT or INOUT argument must be a variable",
-                    ));
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Runs the statements of another text, to which a statement of this one leads.
-    fn within(
-        &mut self,
-        caller: &Statement,
-        procedure: Option<String>,
-        text: &str,
-        statements: &[Statement],
-    ) -> Result<Flow> {
-        let mut inner = Runner {
-            text,
-            session: self.session,
-            state: self.state,
-            database: self.database,
-            temporary: self.temporary.clone(),
-            procedure,
-            results: Vec::new(),
-            columns_read: Vec::new(),
-            depth: self.depth,
-            steps: self.steps,
-        };
-        let ended = inner.statements(statements).map_err(|error| placed(error, text));
-        let (results, steps) = (std::mem::take(&mut inner.results), inner.steps);
-        self.steps = steps;
-        let frame = self.frame(caller);
-        self.results.extend(results.into_iter().map(|mut result| {
-            result.frames.push(frame.clone());
-            result
-        }));
-        ended
-    }
-
-    fn execute_immediate(
-        &mut self,
-        statement: &Statement,
-        sql: &ast::Expr,
-        into: &[Ident],
-        using: &[(ast::Expr, Option<Ident>)],
-    ) -> Result<()> {
-        let text = self.value_as(sql, Some((&Type::String, "EXECUTE IMMEDIATE string")))?;
-        let Some(text) = text.value.as_str().map(str::to_owned) else {
-            return Err(SqlError::at(sql.at, "SQL created for EXECUTE IMMEDIATE is NULL"));
-        };
-        if self.depth >= SCRIPT_DEPTH_MAX {
-            return Err(SqlError::at(sql.at, "EXECUTE IMMEDIATE is nested too deeply"));
-        }
-        let (mut named, mut positional) = (Vec::new(), Vec::new());
-        for (value, name) in using {
-            let value = self.value(value)?;
-            match name {
-                Some(name) => named.push((name.name.clone(), value)),
-                None => positional.push(value),
-            }
-        }
-        let statements =
-            parser::parse_script(&text).map_err(|error| placed(error, &text))?.statements;
-        if statements.len() != 1 {
-            return Err(SqlError::at(sql.at, "EXECUTE IMMEDIATE needs exactly one statement"));
-        }
-        let outer_named = std::mem::replace(&mut self.state.bindings.named, named);
-        let outer_positional = std::mem::replace(&mut self.state.bindings.positional, positional);
-        let before = self.results.len();
-        self.depth += 1;
-        let ended = self.within(statement, None, &text, &statements);
-        self.depth -= 1;
-        self.state.bindings.named = outer_named;
-        self.state.bindings.positional = outer_positional;
-        ended?;
-        if into.is_empty() {
-            return Ok(());
-        }
-        let result = self.results.drain(before..).next_back().and_then(|result| result.result);
-        let Some(result) = result else {
-            return Err(SqlError::evaluation("EXECUTE IMMEDIATE INTO needs a query"));
-        };
-        if result.rows.len() > 1 {
-            return Err(SqlError::evaluation("EXECUTE IMMEDIATE INTO returned more than one row"));
-        }
-        if result.columns.len() != into.len() {
-            return Err(SqlError::evaluation(
-                "EXECUTE IMMEDIATE INTO has another number of variables than the query of columns",
-            ));
-        }
-        let row = result.rows.into_iter().next();
-        for (index, name) in into.iter().enumerate() {
-            let value = row.as_ref().map(|row| row[index].clone()).unwrap_or_default();
-            let value_type = result.columns[index].column_type.clone();
-            self.assign_value(name, TypedValue { value_type, value })?;
-        }
-        Ok(())
-    }
-
-    /// Project, dataset and name of a routine.
-    pub(super) fn routine_path(
-        &self,
-        names: &[String],
-        at: crate::error::Offset,
-    ) -> Result<Vec<String>> {
-        match names {
-            [name] => match &self.session.default_dataset {
-                Some((project, dataset)) => {
-                    Ok(vec![project.clone(), dataset.clone(), name.clone()])
-                }
-                None => Err(SqlError::at(
-                    at,
-                    format!(
-                        "Routine name \"{name}\" missing dataset while no default dataset is set in the request."
-                    ),
-                )),
-            },
-            [dataset, name] => {
-                Ok(vec![self.session.project.clone(), dataset.clone(), name.clone()])
-            }
-            [_, _, _] => Ok(names.to_vec()),
-            _ => Err(SqlError::at(at, format!("Invalid routine name: {}", names.join(".")))),
-        }
     }
 }
 

@@ -10,12 +10,15 @@ use super::dml::{
 use super::{DmlCounts, Runner};
 use crate::analyzer::{Analyzer, MergeInput, MergeSide, Target};
 use crate::ast::{self, InsertSource, MergeAction, MergeMatch, Statement};
-use crate::catalog::RowChange;
+use crate::database::RowChange;
 use crate::error::{Result, SqlError};
 use crate::evaluate::{Evaluator, Registers};
 use crate::optimize::{columns_in, optimize_plan};
 use crate::resolved::{ColumnId, Expr};
 use crate::value::Value;
+
+/// A row as it is, the clause that changes it, and that clause's values.
+type Updated = (Vec<Value>, usize, Vec<Option<Value>>);
 
 struct Clause {
     matched: MergeMatch,
@@ -51,7 +54,7 @@ impl Runner<'_> {
         let evaluator = Evaluator::new(self.session, catalog, analyzer.common_table_count());
         let mut registers = Registers::new(analyzer.register_count());
         let mut deletes: HashMap<u64, ()> = HashMap::new();
-        let mut updates: HashMap<u64, (Vec<Value>, usize, Vec<Option<Value>>)> = HashMap::new();
+        let mut updates: HashMap<u64, Updated> = HashMap::new();
         let mut inserts: Vec<(usize, Vec<Option<Value>>)> = Vec::new();
         let _flow = evaluator.run(&plan, &mut registers, &mut |row| {
             let number = row_number(row, target.row_number);
@@ -232,7 +235,7 @@ fn inserted(
 
 impl Clause {
     /// The columns that it reads.
-    fn note_reads(&self, read: &mut Vec<ColumnId>) {
+    pub(super) fn note_reads(&self, read: &mut Vec<ColumnId>) {
         let mut note = |value: &AssignedValue| {
             if let AssignedValue::Expr(value) = value {
                 read.extend(columns_in(value));

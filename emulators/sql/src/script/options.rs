@@ -6,7 +6,8 @@ use crate::ast::{
     self, ColumnDefinition, ExprKind, OptionItem, PartitionBy, TableConstraint, TypeExpr,
     TypeExprKind,
 };
-use crate::catalog::{ColumnSpec, ConstraintSpec, Partitioning, TableColumn};
+use crate::catalog::TableColumn;
+use crate::database::{ColumnSpec, ConstraintSpec, Partitioning};
 use crate::error::{Result, SqlError};
 use crate::value::Value;
 
@@ -53,7 +54,7 @@ impl Runner<'_> {
             column: TableColumn {
                 name: column.name.name.clone(),
                 column_type: type_of(written)?,
-                required: column.not_null || column.primary_key && column.not_null,
+                required: column.not_null,
                 parameters: written.parameters.clone(),
                 default,
                 pseudo: false,

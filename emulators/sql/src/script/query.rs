@@ -66,7 +66,7 @@ impl Runner<'_> {
         let common = analyzer.common_table_count();
         let evaluator = Evaluator::new(self.session, catalog, common);
         let value = evaluator.eval(&resolved, &mut Registers::new(registers))?;
-        Ok(TypedValue { value_type: resolved.expr_type.clone(), value })
+        Ok(TypedValue { value_type: resolved.expr_type, value })
     }
 
     /// What a dry run says of one statement.

@@ -5,7 +5,7 @@ mod float;
 mod literal;
 
 pub(crate) use float::{float_text, general};
-pub(crate) use literal::{bytes_literal, escape_bytes, literal, string_literal};
+pub(crate) use literal::{escape_bytes, literal, string_literal};
 
 use super::Value;
 use crate::calendar::{

@@ -161,7 +161,7 @@ fn ordered(mut keys: Vec<Option<i64>>, descending: bool, nulls_first: bool) -> V
 
 fn over_frames(name: &str, args: &[Vec<Value>], frames: &[(usize, usize)]) -> Vec<Value> {
     let session = Session::new("project", 0, 0);
-    let call = Call { session: &session, args: &[Type::Int64], result: &Type::Int64, signature: 0 };
+    let call = Call { session: &session, args: &[Type::Int64] };
     let function = crate::functions::aggregate(name)[0];
     let rows = FoldedRows { args, skip_nulls: name != "ARRAY_AGG", distinct: false };
     aggregate_over_frames(function, &call, rows, frames).unwrap()
@@ -210,7 +210,7 @@ proptest! {
 #[test]
 fn distinct_rows_of_a_frame() {
     let session = Session::new("project", 0, 0);
-    let call = Call { session: &session, args: &[Type::Int64], result: &Type::Int64, signature: 1 };
+    let call = Call { session: &session, args: &[Type::Int64] };
     let args = [integers(&[Some(1), Some(1), None, Some(2)])];
     let rows = FoldedRows { args: &args, skip_nulls: true, distinct: true };
     let function = crate::functions::aggregate("COUNT")[0];

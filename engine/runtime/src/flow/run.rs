@@ -109,8 +109,10 @@ impl<B, O, K> Shard<B, O, K> {
             self.stages.push(event, batch, out, &mut |(), _| {});
         }
         self.ahead += arrivals.ahead;
-        self.watermarks.observe(0, arrivals.newest, None);
-        self.watermarks.hear(0, now);
+        if arrivals.newest > EventTime::MIN {
+            self.watermarks.observe(0, arrivals.newest, None);
+            self.watermarks.hear(0, now);
+        }
         let watermark = self.watermarks.advance(now);
         self.stages.end_batch(watermark, now, batch, out, &mut |(), _| {});
     }

@@ -7,12 +7,10 @@ use crate::session::Session;
 use crate::sql_type::Type;
 use crate::value::Value;
 
-/// The result of an aggregate over rows. The first function of the name is taken, the result's type
-/// is the first argument's.
+/// The result of an aggregate over rows. The first function of the name is taken.
 pub(crate) fn aggregate(name: &str, args: &[Type], rows: &[Vec<Value>]) -> Result<Value> {
     let session = Session::new("project", 0, 0);
-    let result = args.first().cloned().unwrap_or(Type::Int64);
-    let call = Call { session: &session, args, result: &result, signature: 0 };
+    let call = Call { session: &session, args };
     let function = crate::functions::aggregate(name)[0];
     let mut accumulator = (function.make)(&call);
     for row in rows {

@@ -145,8 +145,7 @@ mod tests {
 
     fn extracted(sketch: Value) -> Result<Value> {
         let session = Session::new("project", 0, 0);
-        let call =
-            Call { session: &session, args: &[Type::Bytes], result: &Type::Int64, signature: 0 };
+        let call = Call { session: &session, args: &[Type::Bytes] };
         extract(&call, &[sketch])
     }
 

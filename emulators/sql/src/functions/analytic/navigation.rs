@@ -2,7 +2,7 @@
 //! `FIRST_VALUE`, `LAST_VALUE` and `NTH_VALUE` from the ends of the frame, over NULLs or not.
 
 use crate::error::{Result, SqlError};
-use crate::functions::{AnalyticFunction, Call, Partition};
+use crate::functions::{AnalyticFunction, Partition};
 use crate::value::Value;
 
 pub(super) const FUNCTIONS: &[AnalyticFunction] = &[

@@ -8,7 +8,7 @@ use num_traits::ToPrimitive;
 
 use crate::error::{Result, SqlError};
 use crate::functions::aggregate::{divide_big, numeric_from_big};
-use crate::functions::{AnalyticFunction, Call, Partition};
+use crate::functions::{AnalyticFunction, Partition};
 use crate::value::{BigNumeric, Numeric, Value, compare};
 
 pub(super) const FUNCTIONS: &[AnalyticFunction] = &[

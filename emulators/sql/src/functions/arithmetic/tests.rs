@@ -18,7 +18,7 @@ pub(crate) fn call(name: &str, args: &[Value]) -> Result<Value> {
         .unwrap_or_else(|| panic!("no function {name}"));
     let session = Session::new("p", 0, 0);
     let types = vec![Type::Int64; args.len()];
-    let call = Call { session: &session, args: &types, result: &Type::Int64, signature: 0 };
+    let call = Call { session: &session, args: &types };
     (function.call)(&call, args)
 }
 

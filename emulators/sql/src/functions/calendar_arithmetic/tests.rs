@@ -88,7 +88,7 @@ fn call(name: &str, args: &[Value]) -> Result<Value> {
     if function.nulls == Nulls::Propagate && args.iter().any(Value::is_null) {
         return Ok(Value::Null);
     }
-    let context = Call { session: &session, args: &[], result: &Type::Int64, signature: 0 };
+    let context = Call { session: &session, args: &[] };
     (function.call)(&context, args)
 }
 

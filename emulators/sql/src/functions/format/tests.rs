@@ -161,7 +161,7 @@ fn refusals() {
 fn a_null_makes_the_whole_null() {
     let args = [Value::from("%d"), Value::Null];
     let types = [Type::String, Type::Int64];
-    let found = call_typed(FUNCTIONS, "FORMAT", &args, &types, &Type::String);
+    let found = call_typed(FUNCTIONS, "FORMAT", &args, &types);
     assert_eq!(found, Ok(Value::Null));
 }
 
@@ -178,7 +178,7 @@ proptest! {
             let mut args = vec![Value::from(pattern.as_str())];
             args.extend_from_slice(&choices[..count]);
             let types: Vec<Type> = args.iter().map(type_of).collect();
-            let _ = call_typed(FUNCTIONS, "FORMAT", &args, &types, &Type::String);
+            let _ = call_typed(FUNCTIONS, "FORMAT", &args, &types);
         }
     }
 
@@ -188,7 +188,7 @@ proptest! {
         let numeric = Numeric::parse(&text).expect("a NUMERIC");
         let args = [Value::from(format!("%.{precision}f")), Value::Numeric(numeric)];
         let types = [Type::String, Type::Numeric];
-        let found = call_typed(FUNCTIONS, "FORMAT", &args, &types, &Type::String);
+        let found = call_typed(FUNCTIONS, "FORMAT", &args, &types);
         let found = Numeric::parse(&render(&found.expect("it formats"))).expect("a NUMERIC");
         let off = (found.scaled() - numeric.scaled()).abs();
         let step = Numeric::ONE_SCALED / 10i128.pow(u32::try_from(precision).expect("small"));

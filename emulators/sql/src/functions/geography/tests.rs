@@ -3,12 +3,11 @@
 
 use super::*;
 use crate::session::Session;
-use crate::sql_type::Type;
 
 fn call(name: &str, args: &[Value]) -> Result<Value, String> {
     let function = FUNCTIONS.iter().find(|function| function.name == name).unwrap();
     let session = Session::new("p", 0, 0);
-    let call = Call { session: &session, args: &[], result: &Type::Geography, signature: 0 };
+    let call = Call { session: &session, args: &[] };
     if function.nulls == Nulls::Propagate && args.iter().any(Value::is_null) {
         return Ok(Value::Null);
     }
@@ -360,7 +359,7 @@ fn aggregates() {
     let aggregate = |name: &str, texts: &[&str]| {
         let function = AGGREGATES.iter().find(|function| function.name == name).unwrap();
         let session = Session::new("p", 0, 0);
-        let call = Call { session: &session, args: &[], result: &Type::Geography, signature: 0 };
+        let call = Call { session: &session, args: &[] };
         let mut accumulator = (function.make)(&call);
         for text in texts {
             accumulator.add(&call, &[wkt(text)]).unwrap();

@@ -6,7 +6,7 @@ use windtunnel_protos::bigquery::{TableFieldSchema, TableSchema as ProtoSchema};
 use crate::schema::{Field, FieldType, Mode, TableSchema};
 
 /// The schema of a table.
-pub(super) fn proto_schema(schema: &TableSchema) -> ProtoSchema {
+pub(crate) fn proto_schema(schema: &TableSchema) -> ProtoSchema {
     ProtoSchema { fields: schema.fields.iter().map(proto_field).collect() }
 }
 

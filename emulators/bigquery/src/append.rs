@@ -1,11 +1,12 @@
 //! One AppendRows connection: the stream's name, schema and trace id come with the first request and
 //! are remembered; every request is answered in order, an error in its answer and not as the end of the
-//! connection.
+//! connection. Apart from the wire: where catalog and streams are, and the time, are arguments, so that a
+//! simulation appends through the same code.
 
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use arrow::array::RecordBatch;
+use arrow::array::{Array, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::ipc::reader::StreamReader;
 use prost_types::DescriptorProto;
@@ -18,21 +19,57 @@ use windtunnel_protos::bigquery::{
     AppendRowsRequest, AppendRowsResponse, RowError, TableSchema as ProtoSchema, row_error, rpc,
 };
 
-use super::Shared;
-use super::grpc::status_of;
-use super::proto_schema::proto_schema;
-use crate::clock::now_micros;
-use crate::defaults::{Defaults, has_defaults, lenient};
+use crate::catalog::Catalog;
+use crate::defaults::{has_defaults, lenient};
 use crate::rows::from_arrow::fitted;
 use crate::rows::from_proto::Decoder;
+use crate::schema::proto::proto_schema;
 use crate::schema::{Field, TableSchema};
-use crate::write_streams::{StreamError, parse_path};
+use crate::write_streams::{StreamError, WriteStreams, parse_path};
 
 const DEFAULT_VALUE: i32 = MissingValue::DefaultValue as i32;
 
+/// Where catalog and streams are: behind a lock on the wire, in one thread in a simulation.
+pub trait Tables {
+    /// Does one short step with them.
+    fn with<R>(&self, step: impl FnOnce(&mut Catalog, &mut WriteStreams) -> R) -> R;
+
+    /// The rows with the default values of the columns that `is_missing` says are left out in a row.
+    ///
+    /// # Errors
+    /// A default that cannot be computed, or NULL in a required column; `UNIMPLEMENTED` where there is no
+    /// SQL.
+    fn fill_defaults(
+        &self,
+        project: &str,
+        batch: &RecordBatch,
+        schema: &TableSchema,
+        is_missing: &dyn Fn(&Field, usize) -> bool,
+        now: i64,
+    ) -> Result<RecordBatch, Status> {
+        let _ = (project, batch, schema, is_missing, now);
+        Err(Status::unimplemented("default values need SQL"))
+    }
+}
+
+/// The one translation of stream errors into gRPC.
+#[must_use]
+pub fn status_of(error: StreamError) -> Status {
+    let text = error.to_string();
+    match error {
+        StreamError::NotFound(_) => Status::not_found(text),
+        StreamError::AlreadyExists { .. } => Status::already_exists(text),
+        StreamError::OutOfRange { .. } | StreamError::BeyondEnd { .. } => {
+            Status::out_of_range(text)
+        }
+        StreamError::Finalized(_) => Status::failed_precondition(text),
+        StreamError::Invalid(_) => Status::invalid_argument(text),
+    }
+}
+
 /// What a connection remembers.
-#[derive(Default)]
-pub(super) struct Connection {
+#[derive(Debug, Default)]
+pub struct Connection {
     stream: String,
     descriptor: Option<DescriptorProto>,
     /// The columns that the writer's schema has, in lower case.
@@ -47,18 +84,19 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Appends one request's rows.
-    pub(super) fn append(
+    /// Appends one request's rows at an instant, in microseconds since the epoch.
+    pub fn append(
         &mut self,
-        shared: &Shared,
+        tables: &impl Tables,
         request: AppendRowsRequest,
+        now: i64,
     ) -> AppendRowsResponse {
         let stream = if request.write_stream.is_empty() {
             self.stream.clone()
         } else {
             request.write_stream.clone()
         };
-        let response = match self.try_append(shared, &stream, request) {
+        let response = match self.try_append(tables, &stream, request, now) {
             Ok(offset) => Response::AppendResult(AppendResult { offset }),
             Err(Refused::Rows(row_errors)) => {
                 let status = rpc::Status {
@@ -91,9 +129,10 @@ impl Connection {
 
     fn try_append(
         &mut self,
-        shared: &Shared,
+        tables: &impl Tables,
         stream: &str,
         request: AppendRowsRequest,
+        now: i64,
     ) -> Result<Option<i64>, Refused> {
         let (table, _) = parse_path(stream).ok_or_else(|| {
             let text = format!("Invalid write_stream: \"{stream}\"");
@@ -103,27 +142,18 @@ impl Connection {
             stream.clone_into(&mut self.stream);
             self.decoder = None;
         }
-        let schema = {
-            let state = shared.state();
-            let found = state.catalog.table(&table);
-            let gone = |_| status_of(StreamError::NotFound(stream.to_owned()));
-            Arc::clone(&found.map_err(gone).map_err(Refused::Whole)?.schema)
-        };
-        let of_row_defaults = request.default_missing_value_interpretation()
-            == MissingValue::DefaultValue
-            || request.missing_value_interpretations.values().any(|it| *it == DEFAULT_VALUE);
-        if of_row_defaults && has_defaults(&schema) {
-            let text = "AppendRows missing_value_interpretations of DEFAULT_VALUE is not implemented \
-                        by this emulator";
-            return Err(Refused::Whole(Status::unimplemented(text)));
-        }
-        if self.known.as_ref().is_some_and(|known| !Arc::ptr_eq(known, &schema)) {
+        let refused = |error: StreamError| Refused::Whole(status_of(error));
+        let schema = tables
+            .with(|catalog, _| catalog.table(&table).map(|table| Arc::clone(&table.schema)))
+            .map_err(|_| refused(StreamError::NotFound(stream.to_owned())))?;
+        if self.known.as_ref().is_some_and(|known| *known != schema) {
             self.updated = Some(proto_schema(&schema));
         }
         self.known = Some(Arc::clone(&schema));
         // Columns that the writer's schema has not get their defaults.
         let read_as =
             if has_defaults(&schema) { Arc::new(lenient(&schema)) } else { Arc::clone(&schema) };
+        let default_of = request.default_missing_value_interpretation();
         let mut batch = match request.rows {
             Some(Rows::ProtoRows(rows)) => self.proto_rows(rows, &read_as)?,
             Some(Rows::ArrowRows(rows)) => self.arrow_rows(rows, &read_as)?,
@@ -132,20 +162,27 @@ impl Connection {
             }
         };
         if has_defaults(&schema) {
-            let defaults = Defaults { shared, project: &table.project, now: now_micros() };
-            let is_missing =
-                |field: &Field, _: usize| !self.named.contains(&field.name.to_lowercase());
-            batch = defaults
-                .fill(&batch, &schema, is_missing)
-                .map_err(|error| Refused::Whole(Status::invalid_argument(error.to_string())))?;
+            let interpretations = &request.missing_value_interpretations;
+            let of_row = |name: &str| match interpretations.get(name) {
+                Some(it) => *it == DEFAULT_VALUE,
+                None => default_of == MissingValue::DefaultValue,
+            };
+            let is_missing = |field: &Field, row: usize| {
+                let is_unset = || {
+                    let column = batch.column_by_name(&field.name);
+                    column.is_some_and(|column| column.is_null(row))
+                };
+                !self.named.contains(&field.name.to_lowercase())
+                    || (of_row(&field.name) && is_unset())
+            };
+            batch = tables
+                .fill_defaults(&table.project, &batch, &schema, &is_missing, now)
+                .map_err(Refused::Whole)?;
         }
         let offset = request.offset.map(|offset| u64::try_from(offset).unwrap_or(u64::MAX));
-        let mut state = shared.state();
-        let state = &mut *state;
-        let offset = state
-            .streams
-            .append(&mut state.catalog, stream, offset, batch, now_micros())
-            .map_err(|error| Refused::Whole(status_of(error)))?;
+        let offset = tables
+            .with(|catalog, streams| streams.append(catalog, stream, offset, batch, now))
+            .map_err(refused)?;
         Ok(offset.map(|offset| i64::try_from(offset).unwrap_or(i64::MAX)))
     }
 

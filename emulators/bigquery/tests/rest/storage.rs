@@ -1,11 +1,6 @@
 //! Goal: rows that go in through the Storage Write API come out of the Storage Read API unchanged, and who
 //! may not see a row does not. Method: calls of Google's own messages, without sockets.
 
-#![expect(clippy::unwrap_used, reason = "a failing test may panic anywhere")]
-
-#[path = "rest/client.rs"]
-mod client;
-
 use std::sync::Arc;
 
 use arrow::array::{
@@ -26,7 +21,7 @@ use windtunnel_protos::bigquery::big_query_read_client::BigQueryReadClient;
 use windtunnel_protos::bigquery::big_query_write_client::BigQueryWriteClient;
 use windtunnel_protos::bigquery::read_session::TableReadOptions;
 
-use client::Client;
+use crate::client::Client;
 
 const TABLE: &str = "projects/p/datasets/d/tables/t";
 
@@ -55,7 +50,7 @@ fn batch(numbers: std::ops::Range<i64>) -> RecordBatch {
     let texts = numbers.clone().map(|n| (n % 2 == 0).then(|| format!("text {n}")));
     let nanos = numbers.clone().map(|n| n * 1_000);
     let columns: Vec<(&str, ArrayRef)> = vec![
-        ("n", Arc::new(Int64Array::from_iter_values(numbers.clone()))),
+        ("n", Arc::new(Int64Array::from_iter_values(numbers))),
         ("s", Arc::new(texts.collect::<StringArray>())),
         ("at", Arc::new(TimestampNanosecondArray::from_iter_values(nanos).with_timezone("UTC"))),
     ];
@@ -259,8 +254,23 @@ async fn columns_that_the_writer_has_not_get_their_defaults() {
         { "name": "extra", "type": "INTEGER", "defaultValueExpression": "40 + 2" },
     ]);
     client.table("t", fields).await;
-    let answers = append(&client, &[batch(0..2), batch(2..3)]).await;
-    assert_eq!(answers.len(), 2);
-    let extra: Vec<Value> = client.rows("t").await.iter().map(|row| row[3].clone()).collect();
-    assert_eq!(extra, ["42", "42", "42"]);
+    append(&client, &[batch(0..2), batch(2..3)]).await;
+    let column = async |index: usize| -> Vec<Value> {
+        client.rows("t").await.iter().map(|row| row[index].clone()).collect()
+    };
+    assert_eq!(column(3).await, ["42", "42", "42"]);
+    let text = "ALTER TABLE d.t ALTER COLUMN s SET DEFAULT 'none'";
+    client.ok("POST", "queries", json!({ "query": text })).await;
+    append(&client, &[batch(3..4)]).await;
+    assert_eq!(column(1).await[3], Value::Null, "the writer has the column");
+    let request = proto::AppendRowsRequest {
+        write_stream: format!("{TABLE}/streams/_default"),
+        rows: Some(arrow_rows(&batch(4..6), true)),
+        missing_value_interpretations: [("s".to_owned(), 2)].into(),
+        ..Default::default()
+    };
+    let mut write = BigQueryWriteClient::new(service!(client));
+    let mut answers = write.append_rows(tokio_stream::iter([request])).await.unwrap().into_inner();
+    answers.message().await.unwrap().unwrap();
+    assert_eq!(column(1).await[4..], ["text 4", "none"]);
 }
