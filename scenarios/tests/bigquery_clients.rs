@@ -127,7 +127,7 @@ async fn the_time_of_a_partition_is_known_where_ingestion_makes_it() {
         )
     };
     let refused = world.refused(&of("events")).await;
-    assert!(refused.contains("Unrecognized name: _PARTITIONTIME at [1:78]"), "{refused}");
+    assert!(refused.contains("Unrecognized name: _PARTITIONTIME at [1:83]"), "{refused}");
     let columns = json!([
         { "name": "event_id", "type": "STRING" }, { "name": "event_type", "type": "STRING" },
     ]);

@@ -111,6 +111,26 @@ async fn a_refused_push_comes_again_with_the_same_id() {
     suite.shutdown().await;
 }
 
+/// Goal: a push that is slow to be answered does not keep the next one. Method: the second message is
+/// published, and comes, while the first waits for its answer.
+#[tokio::test]
+async fn a_slow_push_does_not_keep_the_next() {
+    let (suite, endpoints, names) = start().await;
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = format!("http://{}/", listener.local_addr().unwrap());
+    let topic = names.topic("predictions");
+    suite.pubsub.create_subscription(&names.subscription("slow"), &topic, Some(&endpoint)).unwrap();
+    let publisher = endpoints.publisher(&topic).await.unwrap();
+    let mut sockets = Vec::new();
+    for number in 0..3 {
+        publisher.publish(Message::new().set_data(format!("{number}"))).await.unwrap();
+        let (mut socket, _) = listener.accept().await.unwrap();
+        read_request(&mut socket).await;
+        sockets.push(socket);
+    }
+    suite.shutdown().await;
+}
+
 /// The body of one HTTP/1.1 request.
 async fn read_request(socket: &mut tokio::net::TcpStream) -> Vec<u8> {
     let mut bytes = Vec::new();

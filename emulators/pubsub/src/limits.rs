@@ -29,7 +29,8 @@ pub const PUSH_IN_FLIGHT_MAX: usize = 256;
 /// Push requests under way for one subscription at the start; the window grows by one with every
 /// success and halves with every failure.
 pub const PUSH_IN_FLIGHT_START: usize = 16;
-/// First pause before a failed push is tried again, in microseconds; it doubles up to the longest.
+/// First pause before a failed push is tried again, in microseconds; it doubles with every failure of the
+/// same message, up to the longest.
 pub const PUSH_BACKOFF_MICROS: i64 = 100_000;
 /// Longest pause before a failed push is tried again (documented: 60 s).
 pub const PUSH_BACKOFF_MICROS_MAX: i64 = 60_000_000;

@@ -14,7 +14,7 @@ mod variables;
 use std::collections::BTreeSet;
 
 use crate::analyzer::{Bindings, TypedValue};
-use crate::ast::{Script, Statement};
+use crate::ast::{Script, Statement, StatementKind};
 use crate::catalog::TableName;
 use crate::database::Database;
 use crate::error::{Offset, Result, SqlError, line_and_column};
@@ -248,7 +248,10 @@ pub fn describe(
 /// Whether it is more than one statement that BigQuery runs as a job of its own. Declarations of temporary
 /// functions before one statement make no script.
 fn is_script(script: &Script) -> bool {
-    let is_function = |statement: &&Statement| matches!(&statement.kind, crate::ast::StatementKind::CreateFunction(function) if function.temporary);
+    let is_function = |statement: &&Statement| match &statement.kind {
+        StatementKind::CreateFunction(function) => function.temporary,
+        _ => false,
+    };
     let others = script.statements.iter().filter(|statement| !is_function(statement)).count();
     others > 1 || script.statements.iter().any(|statement| control::is_control(&statement.kind))
 }

@@ -21,6 +21,8 @@ use crate::table::{Decorator, TableId, TableKind};
 /// The ids of one table, in the order in which they are forgotten.
 #[derive(Debug, Default)]
 pub(crate) struct InsertIds {
+    /// Which table of this name they are of: one that is made anew knows none.
+    incarnation: u64,
     until: VecDeque<(i64, String)>,
     known: HashMap<String, i64>,
 }
@@ -150,7 +152,11 @@ fn write(
 ) -> Result<(), RestError> {
     let mut state = shared.state();
     let State { catalog, insert_ids, .. } = &mut *state;
+    let incarnation = catalog.table(id)?.incarnation;
     let ids = insert_ids.entry(id.clone()).or_default();
+    if ids.incarnation != incarnation {
+        *ids = InsertIds { incarnation, ..InsertIds::default() };
+    }
     ids.forget(now);
     let mut new_ids: HashSet<&str> = HashSet::new();
     let mask = rows.iter().map(|row| {

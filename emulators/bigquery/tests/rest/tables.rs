@@ -123,6 +123,11 @@ async fn rows_with_an_id_that_is_known_come_once() {
         client.ok("POST", path, rows.clone()).await;
         assert_eq!(client.rows("t").await, [json!(["1"]), json!(["2"])]);
     }
+    // A table that is made anew knows no ids.
+    client.ok("DELETE", "datasets/d/tables/t", Value::Null).await;
+    client.table("t", json!([{ "name": "n", "type": "INTEGER" }])).await;
+    client.ok("POST", path, rows).await;
+    assert_eq!(client.rows("t").await, [json!(["1"]), json!(["2"])]);
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::Arc;
 
 use super::{Stored, SubscriptionStats};
+use crate::limits::PUSH_BACKOFF_MICROS_MAX;
 
 /// Names one streaming pull of a subscription, for flow control; unary pulls are stream 0.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -158,11 +159,13 @@ impl Backlog {
         ready
     }
 
-    /// Gives a message back, to be delivered again after a pause; false when the lease is over.
+    /// Gives a message back, to be delivered again after a pause that doubles with every attempt: one
+    /// message's failures do not keep the others. False when the lease is over.
     pub fn nack(&mut self, ack_id: &str, pause_micros: i64, now: i64) -> bool {
         let Some((number, lease)) = self.end_lease(ack_id) else { return false };
         if pause_micros > 0 {
-            let until = now.saturating_add(pause_micros);
+            let doubled = pause_micros.saturating_mul(1 << (lease.attempt - 1).min(20));
+            let until = now.saturating_add(doubled.min(PUSH_BACKOFF_MICROS_MAX));
             self.paused.insert((until, number), (lease.stored, lease.attempt));
         } else {
             self.waiting.push_front((lease.stored, lease.attempt));
@@ -284,6 +287,23 @@ mod tests {
     }
 
     #[test]
+    fn the_pause_of_a_message_doubles_with_its_own_failures() {
+        let mut backlog = backlog(2);
+        let (mut now, mut pauses) = (0, Vec::new());
+        for _ in 0..12 {
+            let limits = Limits { messages: 1, ..ANY };
+            let delivery = backlog.pull(StreamId(0), limits, 10, now).remove(0);
+            assert_eq!(delivery.stored.message.message_id, "0");
+            assert!(backlog.nack(&delivery.ack_id, 100_000, now));
+            let until = backlog.next_deadline().unwrap();
+            pauses.push((until - now) / 100_000);
+            now = until;
+        }
+        assert_eq!(pauses, [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 600, 600]);
+        assert_eq!(backlog.pull(StreamId(0), ANY, 10, now)[1].attempt, 1, "the other is not kept");
+    }
+
+    #[test]
     fn a_stream_stops_at_its_limit_and_goes_on_after_an_ack() {
         let mut backlog = backlog(5);
         let limits = Limits { outstanding_messages: 2, ..ANY };
@@ -337,9 +357,10 @@ mod tests {
                 let stats = backlog.stats();
                 prop_assert_eq!(stats.undelivered + stats.outstanding, open.len());
             }
-            backlog.expire(now + 1_000);
+            now += 2 * PUSH_BACKOFF_MICROS_MAX;
+            backlog.expire(now);
             let rest: BTreeSet<String> = backlog
-                .pull(StreamId(0), ANY, 1, now + 1_000)
+                .pull(StreamId(0), ANY, 1, now)
                 .into_iter()
                 .map(|delivery| delivery.stored.message.message_id.clone())
                 .collect();

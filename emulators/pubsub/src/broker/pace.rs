@@ -1,20 +1,17 @@
 //! How fast a push subscription delivers: a window of requests under way that grows with every success
-//! and halves with every failure, and a pause that doubles with every failure in a row. Pure.
+//! and halves with every failure. Pure. The pauses of what failed are the backlog's.
 
-use crate::limits::{
-    PUSH_BACKOFF_MICROS, PUSH_BACKOFF_MICROS_MAX, PUSH_IN_FLIGHT_MAX, PUSH_IN_FLIGHT_START,
-};
+use crate::limits::{PUSH_BACKOFF_MICROS, PUSH_IN_FLIGHT_MAX, PUSH_IN_FLIGHT_START};
 
 /// See the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PushPace {
     window: usize,
-    failures: u32,
 }
 
 impl Default for PushPace {
     fn default() -> Self {
-        Self { window: PUSH_IN_FLIGHT_START, failures: 0 }
+        Self { window: PUSH_IN_FLIGHT_START }
     }
 }
 
@@ -27,16 +24,14 @@ impl PushPace {
 
     /// A request was answered well.
     pub fn delivered(&mut self) {
-        self.failures = 0;
         self.window = (self.window + 1).min(PUSH_IN_FLIGHT_MAX);
     }
 
-    /// A request failed: how long its message pauses, in microseconds.
+    /// A request failed: how long its message pauses if it is the message's first failure, in
+    /// microseconds.
     pub fn failed(&mut self) -> i64 {
-        self.failures += 1;
         self.window = (self.window / 2).max(1);
-        let pause = PUSH_BACKOFF_MICROS << self.failures.saturating_sub(1).min(10);
-        pause.min(PUSH_BACKOFF_MICROS_MAX)
+        PUSH_BACKOFF_MICROS
     }
 }
 
@@ -48,12 +43,10 @@ mod tests {
     fn failures_slow_down_and_a_success_forgives() {
         let mut pace = PushPace::default();
         assert_eq!(pace.room(0), PUSH_IN_FLIGHT_START);
-        let pauses: Vec<i64> = (0..4).map(|_| pace.failed()).collect();
-        assert_eq!(pauses, [1, 2, 4, 8].map(|times| times * PUSH_BACKOFF_MICROS));
+        (0..4).for_each(|_| assert_eq!(pace.failed(), PUSH_BACKOFF_MICROS));
         assert_eq!((pace.room(0), pace.room(5)), (1, 0));
         pace.delivered();
-        assert_eq!((pace.room(0), pace.failed()), (2, PUSH_BACKOFF_MICROS));
-        (0..20).for_each(|_| assert!(pace.failed() <= PUSH_BACKOFF_MICROS_MAX));
+        assert_eq!(pace.room(0), 2);
         (0..1_000).for_each(|_| pace.delivered());
         assert_eq!(pace.room(0), PUSH_IN_FLIGHT_MAX);
     }

@@ -57,8 +57,10 @@ async fn deliver(push: Push) {
         let rung = bell.notified();
         tokio::pin!(rung);
         rung.as_mut().enable();
-        let Some(deliveries) = push.pull(pace.room(under_way.len())) else { return };
-        let is_idle = deliveries.is_empty();
+        let room = pace.room(under_way.len());
+        let Some(deliveries) = push.pull(room) else { return };
+        // Whatever comes while there is room goes out at once, however slow the others are.
+        let has_room = deliveries.len() < room;
         for delivery in deliveries {
             under_way.spawn(Arc::clone(&push).send(delivery));
         }
@@ -66,7 +68,7 @@ async fn deliver(push: Push) {
             biased;
             () = push.stop.cancelled() => return,
             Some(finished) = under_way.join_next() => finished,
-            () = rung, if is_idle => continue,
+            () = rung, if has_room => continue,
         };
         let Ok((ack_id, delivered)) = finished else { continue };
         push.settle(&ack_id, delivered, &mut pace);
