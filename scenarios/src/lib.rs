@@ -15,6 +15,7 @@ pub mod progress;
 pub mod report;
 pub mod run;
 pub mod scenario;
+pub mod simulate;
 pub mod table;
 pub mod target;
 pub mod vertex_model;

@@ -1,6 +1,8 @@
 //! The oracle: reads everything that the pipeline left behind and judges it, event by event, against
 //! the ledger; recomputes the windows from the rows; asks the model again for every score.
 
+pub mod check;
+
 use std::collections::HashMap;
 
 use gcp_bigquery_client::error::BQError;
@@ -10,11 +12,11 @@ use serde_json::Value;
 use windtunnel_gcp::endpoints::{ConnectError, Endpoints};
 use windtunnel_gcp::world::ReferenceNames;
 use windtunnel_model::schema::{DATASET, EVENTS_TABLE, WINDOWS_TABLE};
-use windtunnel_model::{Aggregate, EventTime};
 use windtunnel_simulator::{
-    CanonicalEvent, DeadLetter, Ledger, LedgerSummary, Observations, RowSeen, fingerprint, id_hash,
+    CanonicalEvent, DeadLetter, Ledger, LedgerSummary, Observations, id_hash,
 };
-use windtunnel_stages::score::{Instance, Model};
+
+use check::{RowCheck, WindowRowSeen};
 
 use crate::table::{TableReader, micros, number, text};
 
@@ -63,11 +65,14 @@ pub async fn judge(
 ) -> Result<Judgement, OracleError> {
     let client = endpoints.bigquery().await?;
     let reader = |table| TableReader::new(client.clone(), &names.project, DATASET, table, None);
-    let mut rows = Rows::new(window_micros);
-    reader(EVENTS_TABLE).read(|page| page.iter().for_each(|row| rows.take(row))).await?;
-    let mut windows = WindowCheck { expected: rows.windows, rows: 0, mismatched: 0 };
-    reader(WINDOWS_TABLE).read(|page| page.iter().for_each(|row| windows.take(row))).await?;
-    let mut observations = Observations { rows: rows.seen, ..Observations::default() };
+    let mut rows = RowCheck::new(window_micros);
+    reader(EVENTS_TABLE).read(|page| page.iter().for_each(|row| take_row(&mut rows, row))).await?;
+    let mut windows = Vec::new();
+    reader(WINDOWS_TABLE)
+        .read(|page| windows.extend(page.iter().filter_map(|row| window_row(row))))
+        .await?;
+    let seen = std::mem::take(&mut rows.seen);
+    let mut observations = Observations { rows: seen, ..Observations::default() };
     let mut reasons = std::collections::BTreeMap::new();
     let letters = read_letters(endpoints, &names.failed_events_bucket()).await?;
     for (object, letter) in letters {
@@ -78,114 +83,51 @@ pub async fn judge(
     }
     Ok(Judgement {
         ledger: ledger.judge(&observations),
-        window_rows: windows.rows,
-        windows_mismatched: windows.mismatched + windows.expected.len() as u64,
+        window_rows: windows.len() as u64,
         scored: rows.scored,
         scores_mismatched: rows.scores_mismatched,
         degraded: rows.degraded,
+        windows_mismatched: rows.windows_mismatched(windows),
         reasons,
     })
 }
 
-/// What the events table holds.
-struct Rows {
-    window_micros: i64,
-    model: Model,
-    seen: Vec<RowSeen>,
-    windows: HashMap<(String, i64), Aggregate>,
-    scored: u64,
-    scores_mismatched: u64,
-    degraded: u64,
+fn take_row(check: &mut RowCheck, row: &[Value]) {
+    // The order of the columns is that of the schema.
+    let [id, time, kind, device, user, properties, score, degraded, version, ..] = row else {
+        return;
+    };
+    let empty = Vec::new();
+    let properties = properties["f"].as_array().unwrap_or(&empty);
+    let property = |index: usize| properties.get(index).map_or(&Value::Null, |cell| &cell["v"]);
+    let event = CanonicalEvent {
+        event_id: text(id).unwrap_or_default(),
+        event_time_micros: micros(time).unwrap_or_default(),
+        event_type: text(kind).unwrap_or_default(),
+        device_id: text(device).unwrap_or_default(),
+        user_id: text(user),
+        page_url: text(property(0)),
+        referrer: text(property(1)),
+        value: number(property(2)),
+        temperature: number(property(3)),
+        humidity: number(property(4)),
+        battery: number(property(5)),
+    };
+    check.take(&event, number(score), text(degraded) == Some("true"), text(version));
 }
 
-impl Rows {
-    fn new(window_micros: i64) -> Self {
-        Self {
-            window_micros,
-            model: Model::embedded(),
-            seen: Vec::new(),
-            windows: HashMap::new(),
-            scored: 0,
-            scores_mismatched: 0,
-            degraded: 0,
-        }
-    }
-
-    fn take(&mut self, row: &[Value]) {
-        // The order of the columns is that of the schema.
-        let [id, time, kind, device, user, properties, score, degraded, version, ..] = row else {
-            return;
-        };
-        let empty = Vec::new();
-        let properties = properties["f"].as_array().unwrap_or(&empty);
-        let property = |index: usize| properties.get(index).map_or(&Value::Null, |cell| &cell["v"]);
-        let event_time_micros = micros(time).unwrap_or_default();
-        let event = CanonicalEvent {
-            event_id: text(id).unwrap_or_default(),
-            event_time_micros,
-            event_type: text(kind).unwrap_or_default(),
-            device_id: text(device).unwrap_or_default(),
-            user_id: text(user),
-            page_url: text(property(0)),
-            referrer: text(property(1)),
-            value: number(property(2)),
-            temperature: number(property(3)),
-            humidity: number(property(4)),
-            battery: number(property(5)),
-        };
-        self.seen.push(RowSeen { id: id_hash(event.event_id), fingerprint: fingerprint(&event) });
-        let start = EventTime(event_time_micros).window_start(self.window_micros);
-        let window = self.windows.entry((event.device_id.to_owned(), start.0)).or_default();
-        window.add(event.value);
-        self.degraded += u64::from(text(degraded) == Some("true"));
-        if let Some(score) = number(score) {
-            self.scored += 1;
-            let same_version = text(version) == Some(self.model.version());
-            self.scores_mismatched +=
-                u64::from(same_version && score.to_bits() != self.score(&event).to_bits());
-        }
-    }
-
-    fn score(&self, event: &CanonicalEvent<'_>) -> f64 {
-        let day_micros = event.event_time_micros.rem_euclid(86_400_000_000);
-        self.model.score(&Instance {
-            event_type: event.event_type.to_owned(),
-            hour_of_day: day_micros as f64 / 3_600_000_000.0,
-            value: event.value,
-            temperature: event.temperature,
-            humidity: event.humidity,
-            battery: event.battery,
-            is_known_user: event.user_id.is_some(),
-            has_referrer: event.referrer.is_some(),
-        })
-    }
-}
-
-struct WindowCheck {
-    /// Recomputed windows that no row was seen for yet.
-    expected: HashMap<(String, i64), Aggregate>,
-    rows: u64,
-    mismatched: u64,
-}
-
-impl WindowCheck {
-    fn take(&mut self, row: &[Value]) {
-        self.rows += 1;
-        let [device, start, _, count, value_count, sum, min, max, ..] = row else { return };
-        let key = (text(device).unwrap_or_default().to_owned(), micros(start).unwrap_or_default());
-        let matches = self.expected.remove(&key).is_some_and(|expected| {
-            let whole = |cell: &Value| number(cell).unwrap_or(-1.0);
-            // Sums differ by the order of their terms; the rest is exact.
-            let near = |a: f64, b: f64| (a - b).abs() <= 1e-9 * a.abs().max(b.abs()).max(1.0);
-            let values = expected.value_count > 0;
-            whole(count) as u64 == expected.count
-                && whole(value_count) as u64 == expected.value_count
-                && number(sum).map_or(!values, |sum| near(sum, expected.value_sum))
-                && number(min).map_or(!values, |min| near(min, expected.value_min))
-                && number(max).map_or(!values, |max| near(max, expected.value_max))
-        });
-        self.mismatched += u64::from(!matches);
-    }
+fn window_row(row: &[Value]) -> Option<WindowRowSeen> {
+    let [device, start, _, count, value_count, sum, min, max, ..] = row else { return None };
+    let whole = |cell: &Value| number(cell).unwrap_or(-1.0) as u64;
+    Some(WindowRowSeen {
+        device: id_hash(text(device).unwrap_or_default()),
+        start_micros: micros(start).unwrap_or_default(),
+        count: whole(count),
+        value_count: whole(value_count),
+        sum: number(sum),
+        min: number(min),
+        max: number(max),
+    })
 }
 
 #[derive(Deserialize)]

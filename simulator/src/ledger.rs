@@ -89,6 +89,18 @@ pub struct LedgerSummary {
     pub recovered: u64,
     /// Some of the offending events, by name.
     pub samples: Vec<String>,
+    /// The ordinals of the offending events that were attempted, as many as are named.
+    #[serde(skip)]
+    pub offenders: Vec<u64>,
+}
+
+/// What a world with faults may do with an event that a calm one may not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Tolerance {
+    /// Events that were held up long enough may be in the late output.
+    pub late: bool,
+    /// The table may refuse rows: they are dead letters with the reason `row_refused`.
+    pub refused_rows: bool,
 }
 
 /// What was seen of one event id or one malformed publish; held at the place of its first publish.
@@ -182,12 +194,36 @@ impl Ledger {
         (ordinal < self.entries.len()).then_some(ordinal)
     }
 
-    /// Judges what was found.
+    /// The ordinal of the first publish of an event, by the hash of its id.
+    #[must_use]
+    pub fn ordinal_of(&self, id: u64) -> Option<u64> {
+        self.original(id).map(|index| index as u64)
+    }
+
+    /// The ordinal of the first publish under the id of a publish: its own, unless it is a copy.
+    #[must_use]
+    pub fn first_of(&self, ordinal: u64) -> u64 {
+        match usize::try_from(ordinal) {
+            Ok(index) if index < self.entries.len() => self.place(index) as u64,
+            _ => ordinal,
+        }
+    }
+
+    /// Judges what was found in a calm world.
     ///
     /// # Panics
     /// When the counts do not add up, which would be a bug here.
     #[must_use]
     pub fn judge(&self, observations: &Observations) -> LedgerSummary {
+        self.judge_with(observations, Tolerance::default())
+    }
+
+    /// Judges what was found in a world with faults.
+    ///
+    /// # Panics
+    /// When the counts do not add up, which would be a bug here.
+    #[must_use]
+    pub fn judge_with(&self, observations: &Observations, tolerance: Tolerance) -> LedgerSummary {
         let mut summary = LedgerSummary { attempted: self.attempted(), ..LedgerSummary::default() };
         let copies = self.copies();
         let mut seen = vec![Seen::default(); self.entries.len()];
@@ -220,7 +256,8 @@ impl Ledger {
                 }
                 expect if self.place(index) == index => {
                     let is_late = matches!(expect, Expect::Row { late: true, .. });
-                    summary.judge_event(index, is_late, seen[index], reason);
+                    let may_be = Tolerance { late: tolerance.late || is_late, ..tolerance };
+                    summary.judge_event(index, may_be, seen[index], reason);
                 }
                 // A copy is judged with its original.
                 _ => {}
@@ -313,11 +350,18 @@ impl LedgerSummary {
         }
     }
 
-    fn judge_event(&mut self, first: usize, is_late: bool, seen: Seen, reason: &str) {
+    fn offender(&mut self, index: usize, sample: String) {
+        if self.samples.len() < SAMPLES_MAX {
+            self.offenders.push(index as u64);
+        }
+        self.sample(sample);
+    }
+
+    fn judge_event(&mut self, first: usize, may_be: Tolerance, seen: Seen, reason: &str) {
         let places = seen.places();
         if places > 1 {
             self.duplicated += places - 1;
-            self.sample(format!("event {first}: {places} places instead of one"));
+            self.offender(first, format!("event {first}: {places} places instead of one"));
         }
         let acknowledged = u64::from(seen.acknowledged);
         if acknowledged == 0 {
@@ -327,16 +371,19 @@ impl LedgerSummary {
         self.deduplicated += acknowledged - 1;
         if places == 0 {
             self.lost += 1;
-            self.sample(format!("event {first}: acknowledged, and nowhere"));
+            self.offender(first, format!("event {first}: acknowledged, and nowhere"));
         } else if seen.matching_rows > 0 {
             self.ok += 1;
-        } else if is_late && seen.late > 0 {
+        } else if may_be.late && seen.late > 0 {
             self.late += 1;
+        } else if may_be.refused_rows && seen.letters > 0 && reason == "row_refused" {
+            self.dead_lettered += 1;
         } else {
             self.misplaced += 1;
+            self.unexpected += 1;
             let sample =
                 format!("event {first}: in the wrong place or changed ({reason}): {seen:?}");
-            self.stranger(sample);
+            self.offender(first, sample);
         }
     }
 
@@ -351,21 +398,22 @@ impl LedgerSummary {
         let places = seen.places();
         if places > 1 {
             self.duplicated += places - 1;
-            self.sample(format!("malformed event {index}: {places} dead letters"));
+            self.offender(index, format!("malformed event {index}: {places} dead letters"));
         }
         if outcome != Outcome::Acknowledged {
             self.recovered += u64::from(places > 0);
         } else if places == 0 {
             self.lost += 1;
-            self.sample(format!(
-                "malformed event {index} ({malformation:?}): acknowledged, and nowhere"
-            ));
+            let sample =
+                format!("malformed event {index} ({malformation:?}): acknowledged, and nowhere");
+            self.offender(index, sample);
         } else if seen.letters > 0 && malformation.reasons().contains(&reason) {
             self.dead_lettered += 1;
         } else {
             self.misplaced += 1;
+            self.unexpected += 1;
             let sample = format!("malformed event {index} ({malformation:?}): {reason}: {seen:?}");
-            self.stranger(sample);
+            self.offender(index, sample);
         }
     }
 }

@@ -13,6 +13,6 @@ mod visitor;
 mod workload;
 
 pub use fingerprint::{CanonicalEvent, fingerprint, id_hash};
-pub use ledger::{DeadLetter, Ledger, LedgerSummary, Observations, RowSeen};
+pub use ledger::{DeadLetter, Ledger, LedgerSummary, Observations, RowSeen, Tolerance};
 pub use plan::{Expect, Malformation, Plan, PlannedEvent, StreamDigest};
 pub use workload::{Arrivals, Disorder, Source, SourceKind, Workload, WorkloadError};

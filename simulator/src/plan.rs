@@ -36,7 +36,8 @@ pub struct PlannedEvent {
 }
 
 /// What must become of an event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Expect {
     /// A row, once; or, when it is late on purpose, the late output.
     Row {
@@ -59,7 +60,10 @@ pub enum Expect {
 }
 
 /// How a body is spoilt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
 pub enum Malformation {
     /// The JSON ends too early.
     Truncated,

@@ -55,7 +55,7 @@ proptest! {
         let clean = ledger.judge(&seen);
         let at = pick % seen.rows.len();
         let letter = pick % seen.dead_letters.len();
-        let mut expected = LedgerSummary { samples: Vec::new(), ..clean };
+        let mut expected = LedgerSummary { samples: Vec::new(), offenders: Vec::new(), ..clean };
         prop_assert_eq!((expected.lost, expected.duplicated, expected.unexpected), (0, 0, 0));
         match flaw {
             0 => { seen.rows.remove(at); expected.ok -= 1; expected.lost += 1; }
@@ -84,7 +84,7 @@ proptest! {
         }
         let judged = ledger.judge(&seen);
         prop_assert_eq!(judged.samples.len(), 1);
-        prop_assert_eq!(LedgerSummary { samples: Vec::new(), ..judged }, expected);
+        prop_assert_eq!(LedgerSummary { samples: Vec::new(), offenders: Vec::new(), ..judged }, expected);
     }
 }
 
@@ -107,4 +107,26 @@ fn a_publish_whose_answer_was_lost_may_arrive_once() {
     let after = ledger.judge(&seen);
     assert_eq!((after.recovered, after.lost, after.duplicated), (1, 0, 0));
     assert_eq!(after.ok, before.ok - 1);
+}
+
+#[test]
+fn what_faults_may_do_is_tolerated_where_it_is_said() {
+    let (ledger, mut seen) = world(7);
+    let row = seen.rows.remove(0);
+    let ordinal = ledger.ordinal_of(row.id).unwrap();
+    let letter = |reason: &str| DeadLetter {
+        publish_id: Some(format!("7-{ordinal}")),
+        reason: reason.to_owned(),
+    };
+    let tolerant = Tolerance { late: true, refused_rows: true };
+    seen.late.push(letter("late"));
+    assert_eq!(ledger.judge(&seen).misplaced, 1);
+    assert_eq!(ledger.judge(&seen).offenders, [ordinal]);
+    assert_eq!(ledger.judge_with(&seen, tolerant).misplaced, 0);
+    seen.late.pop();
+    seen.dead_letters.push(letter("row_refused"));
+    assert_eq!(ledger.judge(&seen).misplaced, 1);
+    assert_eq!(ledger.judge_with(&seen, tolerant).misplaced, 0);
+    seen.rows.push(row);
+    assert_eq!(ledger.judge_with(&seen, tolerant).duplicated, 1);
 }

@@ -1,0 +1,233 @@
+//! BigQuery as the engine's sink: the production conversation on connections in memory, and the same
+//! retries of the other calls. Requests of one connection arrive in their order.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+
+use tonic::Status;
+use windtunnel_gcp::write_sink::{
+    Append, Conversation, Settled, Verdict, flushed, judge, stream_lost,
+};
+use windtunnel_runtime::command::{Input, Rows, SinkCommand, StreamId};
+
+use super::super::bugs::Tamper;
+use super::super::call::{Answer, Caller, Happening, Request, Token};
+use super::super::fault::{Effect, Loss};
+use super::super::net::Net;
+use super::backoff;
+
+/// Connections of different processes have different numbers.
+const CONNECTIONS_OF_A_PROCESS: u64 = 1 << 32;
+
+#[derive(Debug)]
+pub(super) struct Sink {
+    instance: u32,
+    connections: BTreeMap<StreamId, Connection>,
+    names: BTreeMap<Arc<str>, StreamId>,
+    last: u64,
+    tamper: Tamper,
+}
+
+#[derive(Debug)]
+struct Connection {
+    number: u64,
+    name: Arc<str>,
+    conversation: Option<Conversation>,
+    /// Appends that wait for room.
+    waiting: VecDeque<Append>,
+    last_arrival: i64,
+}
+
+impl Sink {
+    pub(super) fn new(instance: u32, tamper: Tamper) -> Self {
+        Self {
+            instance,
+            connections: BTreeMap::new(),
+            names: BTreeMap::new(),
+            last: u64::from(instance) * CONNECTIONS_OF_A_PROCESS,
+            tamper,
+        }
+    }
+
+    fn caller(&self) -> Caller {
+        Caller::Engine(self.instance)
+    }
+
+    pub(super) fn carry_out(&mut self, command: SinkCommand, net: &mut Net) -> Result<(), Loss> {
+        match command {
+            SinkCommand::Open { stream, table } => {
+                self.ask(Token::Open { stream, table, attempt: 0 }, net)
+            }
+            SinkCommand::Append { append, stream, name, offset, rows } => {
+                self.append(stream, name, Append { id: append, offset, rows }, net)
+            }
+            SinkCommand::Flush { name, rows } => {
+                self.ask(Token::Flush { name, rows, attempt: 0 }, net)
+            }
+            SinkCommand::Finalize { name } => {
+                if let Some(stream) = self.names.remove(&name) {
+                    self.connections.remove(&stream);
+                }
+                let request = Request::Finalize { name };
+                net.call(Effect::Finalize, self.caller(), request, Token::Nothing, 0).map(drop)
+            }
+        }
+    }
+
+    /// Asks, for the first time or once more.
+    pub(super) fn ask(&mut self, token: Token, net: &mut Net) -> Result<(), Loss> {
+        let (effect, request) = match &token {
+            Token::Open { table, .. } => {
+                (Effect::OpenStream, Request::OpenStream { table: *table })
+            }
+            Token::Flush { name, rows, .. } => {
+                (Effect::Flush, Request::Flush { name: Arc::clone(name), rows: *rows })
+            }
+            _ => return Ok(()),
+        };
+        net.call(effect, self.caller(), request, token, 0).map(drop)
+    }
+
+    fn append(
+        &mut self,
+        stream: StreamId,
+        name: Arc<str>,
+        append: Append,
+        net: &mut Net,
+    ) -> Result<(), Loss> {
+        self.names.insert(Arc::clone(&name), stream);
+        let last = &mut self.last;
+        let connection = self.connections.entry(stream).or_insert_with(|| {
+            *last += 1;
+            Connection {
+                number: *last,
+                conversation: Some(Conversation::new(Arc::clone(&name))),
+                name,
+                waiting: VecDeque::new(),
+                last_arrival: 0,
+            }
+        });
+        if connection.conversation.is_none() {
+            // It reported its own loss; what comes after shares it.
+            let lost = stream_lost(append.id, "the stream was lost before");
+            net.agenda.at(net.now(), Happening::Hear(self.instance, Box::new(lost)));
+            return Ok(());
+        }
+        connection.waiting.push_back(append);
+        connection.send(stream, self.instance, net)
+    }
+
+    /// Hears the answer to a call; what the coordinator is to know.
+    pub(super) fn hear(
+        &mut self,
+        token: Token,
+        outcome: Result<Answer, Status>,
+        net: &mut Net,
+    ) -> Result<Vec<Input>, Loss> {
+        match token {
+            Token::Open { stream, table, attempt } => {
+                let what = format!("CreateWriteStream of {table:?}");
+                match judge(&what, outcome) {
+                    Verdict::Done(result) => {
+                        let result = result.map(|answer| match answer {
+                            Answer::Stream(name) => name,
+                            other => unreachable!("a stream was asked for, not {other:?}"),
+                        });
+                        Ok(vec![Input::StreamOpened { stream, result }])
+                    }
+                    Verdict::Again(_) => {
+                        let token = Token::Open { stream, table, attempt: attempt + 1 };
+                        self.again(token, attempt, net);
+                        Ok(Vec::new())
+                    }
+                }
+            }
+            Token::Flush { name, rows, attempt } => {
+                let what = format!("FlushRows of {name}");
+                let outcome = outcome.map(drop).and_then(|()| flushed(rows, Ok(())));
+                match judge(&what, outcome.or_else(|status| flushed(rows, Err(status)))) {
+                    Verdict::Done(result) => Ok(vec![Input::Flushed { name, result }]),
+                    Verdict::Again(_) => {
+                        let token = Token::Flush { name, rows, attempt: attempt + 1 };
+                        self.again(token, attempt, net);
+                        Ok(Vec::new())
+                    }
+                }
+            }
+            Token::Append { stream } => match outcome {
+                Ok(Answer::Appended(response)) => self.appended(stream, *response, net),
+                Ok(_) => Ok(Vec::new()),
+                Err(status) => self.connection_lost(stream, status.message(), net),
+            },
+            _ => Ok(Vec::new()),
+        }
+    }
+
+    fn appended(
+        &mut self,
+        stream: StreamId,
+        response: windtunnel_protos::bigquery::AppendRowsResponse,
+        net: &mut Net,
+    ) -> Result<Vec<Input>, Loss> {
+        let Some(connection) = self.connections.get_mut(&stream) else { return Ok(Vec::new()) };
+        let Some(conversation) = connection.conversation.as_mut() else { return Ok(Vec::new()) };
+        match conversation.answered(response) {
+            Ok(None) => Ok(Vec::new()),
+            Ok(Some(Settled { input, doubt: None })) => {
+                connection.send(stream, self.instance, net)?;
+                Ok(vec![input])
+            }
+            Ok(Some(Settled { input, doubt: Some(doubt) })) => {
+                let mut inputs = vec![input];
+                inputs.extend(self.connection_lost(stream, &doubt, net)?);
+                Ok(inputs)
+            }
+            Err(doubt) => self.connection_lost(stream, &doubt, net),
+        }
+    }
+
+    /// Everything under way on a connection is reported as lost.
+    pub(super) fn connection_lost(
+        &mut self,
+        stream: StreamId,
+        reason: &str,
+        net: &mut Net,
+    ) -> Result<Vec<Input>, Loss> {
+        let Some(connection) = self.connections.get_mut(&stream) else { return Ok(Vec::new()) };
+        let Some(conversation) = connection.conversation.take() else { return Ok(Vec::new()) };
+        net.say(format_args!("engine-{} gives {} up: {reason}", self.instance, connection.name));
+        let mut inputs: Vec<Input> = conversation.lost(reason).collect();
+        let waiting = std::mem::take(&mut connection.waiting);
+        inputs.extend(waiting.into_iter().map(|append| stream_lost(append.id, reason)));
+        Ok(inputs)
+    }
+
+    fn again(&self, token: Token, attempt: u32, net: &mut Net) {
+        let again = Happening::Retry(Box::new((self.caller(), token)));
+        net.agenda.at(net.now() + backoff(attempt), again);
+    }
+}
+
+impl Connection {
+    /// Sends what waits, as far as there is room.
+    fn send(&mut self, stream: StreamId, instance: u32, net: &mut Net) -> Result<(), Loss> {
+        let Some(conversation) = self.conversation.as_mut() else { return Ok(()) };
+        while conversation.has_room() {
+            let Some(append) = self.waiting.pop_front() else { break };
+            let is_events = matches!(append.rows, Rows::Events(_));
+            for request in conversation.append(&append) {
+                let request = Request::Append {
+                    connection: self.number,
+                    request: Box::new(request),
+                    is_events,
+                };
+                let token = Token::Append { stream };
+                let caller = Caller::Engine(instance);
+                let arrival =
+                    net.call(Effect::Append, caller, request, token, self.last_arrival)?;
+                self.last_arrival = arrival + 1;
+            }
+        }
+        Ok(())
+    }
+}

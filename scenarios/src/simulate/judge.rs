@@ -1,0 +1,144 @@
+//! The verdict on a run: the ledger against rows, dead letters and late output, windows against rows,
+//! scores against the model. Faults may hold an event up until it is late, and may make a table refuse a
+//! row; nothing else is forgiven. Invariant: it reads tables and buckets, nothing of the engine.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde::Deserialize;
+use windtunnel_model::EventTime;
+use windtunnel_simulator::{DeadLetter, LedgerSummary, Observations, Tolerance, id_hash};
+use windtunnel_stages::window::WindowConfig;
+
+use super::observer::{Finding, Observer};
+use super::services::storage::Storage;
+use crate::report::Checked;
+
+/// What a run left behind, judged.
+#[derive(Debug, Clone)]
+pub(super) struct Judged {
+    pub(super) ledger: LedgerSummary,
+    pub(super) windows: Checked,
+    pub(super) scores: Checked,
+    pub(super) degraded: u64,
+    pub(super) reasons: BTreeMap<String, u64>,
+}
+
+#[derive(Deserialize)]
+struct Letter {
+    reason: String,
+    #[serde(default)]
+    attributes: BTreeMap<String, String>,
+    data_base64: String,
+    event_id: Option<String>,
+    event_timestamp: Option<String>,
+    watermark: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Payload {
+    device_id: String,
+    #[serde(default)]
+    properties: Properties,
+}
+
+#[derive(Deserialize, Default)]
+struct Properties {
+    value: Option<f64>,
+}
+
+/// Judges what was observed; findings are added to those of the observer.
+pub(super) fn judge(
+    observer: &mut Observer,
+    storage: &Storage,
+    windows: WindowConfig,
+    is_calm: bool,
+    now: i64,
+) -> Judged {
+    let mut reasons = BTreeMap::new();
+    let mut seen =
+        Observations { rows: std::mem::take(&mut observer.rows.seen), ..Default::default() };
+    for (name, content) in storage.letters(now) {
+        for line in content.split(|&byte| byte == b'\n').filter(|line| !line.is_empty()) {
+            let letter: Letter = match serde_json::from_slice(line) {
+                Ok(letter) => letter,
+                Err(error) => {
+                    observer.find("not_a_letter", format!("{name}: {error}"), Vec::new());
+                    continue;
+                }
+            };
+            *reasons.entry(letter.reason.clone()).or_insert(0) += 1;
+            let is_late = name.starts_with("failed_events/late/");
+            check_letter(observer, &letter, is_late, windows);
+            let publish_id = letter.attributes.get("publish_id").cloned();
+            let list = if is_late { &mut seen.late } else { &mut seen.dead_letters };
+            list.push(DeadLetter { publish_id, reason: letter.reason });
+        }
+    }
+    let refused_rows = !observer.refused.is_empty();
+    let tolerance = Tolerance { late: !is_calm, refused_rows };
+    let ledger = observer.ledger.judge_with(&seen, tolerance);
+    let rows = std::mem::replace(
+        &mut observer.rows,
+        crate::oracle::check::RowCheck::new(windows.size_micros),
+    );
+    let scores = Checked { rows: rows.scored, mismatched: rows.scores_mismatched };
+    let degraded = rows.degraded;
+    let window_rows = std::mem::take(&mut observer.windows);
+    let count = window_rows.len() as u64;
+    let windows = Checked { rows: count, mismatched: rows.windows_mismatched(window_rows) };
+    let judged = Judged { ledger, windows, scores, degraded, reasons };
+    observer.findings.extend(judged.findings());
+    judged
+}
+
+/// A late event must be late by its own line, a refused row by the table's own answer.
+fn check_letter(observer: &mut Observer, letter: &Letter, is_late: bool, windows: WindowConfig) {
+    let time = |text: &Option<String>| EventTime::parse(text.as_deref()?).ok();
+    if is_late {
+        let (event, watermark) = (time(&letter.event_timestamp), time(&letter.watermark));
+        let is_true = event.zip(watermark).is_some_and(|(event, watermark)| {
+            let end = event.window_start(windows.size_micros).0.saturating_add(windows.size_micros);
+            end.saturating_add(windows.allowed_lateness_micros) <= watermark.0
+        });
+        if !is_true {
+            let text = format!("{event:?} is called late at {watermark:?}");
+            observer.find("late_without_reason", text, Vec::new());
+        }
+    }
+    if letter.reason != "row_refused" {
+        return;
+    }
+    let id = letter.event_id.as_deref().map(id_hash);
+    if !id.is_some_and(|id| observer.refused.contains(&id)) {
+        let text = format!("{:?} is called refused, the table took it", letter.event_id);
+        observer.find("refused_without_reason", text, Vec::new());
+    }
+    // The windows have counted it before the table refused it.
+    let data = STANDARD.decode(&letter.data_base64).unwrap_or_default();
+    let payload = serde_json::from_slice::<Payload>(&data).ok();
+    if let Some((payload, time)) = payload.zip(time(&letter.event_timestamp)) {
+        observer.rows.count(&payload.device_id, time.0, payload.properties.value);
+    }
+}
+
+impl Judged {
+    fn findings(&self) -> Vec<Finding> {
+        let ledger = &self.ledger;
+        let counts = [
+            ("lost", ledger.lost),
+            ("duplicated", ledger.duplicated),
+            ("unexpected", ledger.unexpected),
+            ("windows_mismatched", self.windows.mismatched),
+            ("scores_mismatched", self.scores.mismatched),
+        ];
+        let finding = |(kind, count): (&str, u64)| {
+            let of_ledger = !kind.contains("mismatched");
+            let events = if of_ledger { ledger.offenders.clone() } else { Vec::new() };
+            let samples = if of_ledger { ledger.samples.join("; ") } else { String::new() };
+            (count > 0).then(|| Finding::new(kind, format!("{count} {kind}: {samples}"), events))
+        };
+        counts.into_iter().filter_map(finding).collect()
+    }
+}

@@ -1,0 +1,254 @@
+//! One simulation: a scenario, a seed, faults, and what came of them. This is the library's front; the
+//! command line and the searches for failures are made of it. Invariant: an outcome is a function of the
+//! simulation alone, on every machine.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use windtunnel_runtime::coordinator::CoordinatorConfig;
+use windtunnel_simulator::{LedgerSummary, PlannedEvent};
+use windtunnel_stages::dedup::DedupConfig;
+
+use super::bugs::Tamper;
+use super::engine::EngineSetup;
+use super::fates::Faults;
+use super::fault::{Effect, Fault};
+use super::judge::judge;
+use super::observer::Finding;
+use super::trace::TraceOptions;
+use super::world::{World, WorldSetup};
+use crate::latency::Percentiles;
+use crate::report::Checked;
+use crate::scenario::{Scenario, Topology};
+
+/// From this length on, events are gathered for a second before they are published, and ticks are coarser:
+/// a day in seconds.
+const LONG: Duration = Duration::from_secs(3_600);
+/// How long the generator gathers events, in microseconds: as long as the official client.
+const LINGER_MICROS: i64 = 5_000;
+const LINGER_MICROS_LONG: i64 = 1_000_000;
+/// The resolution of the engine's clock, in microseconds: the driver's tick.
+const TICK_MICROS: i64 = 10_000;
+
+/// What is simulated.
+#[derive(Debug, Clone)]
+pub struct Simulation {
+    pub(super) scenario: Scenario,
+    pub(super) faults: Faults,
+    /// Events in the place of the scenario's plan.
+    pub(super) events: Option<Arc<Vec<PlannedEvent>>>,
+    pub(super) trace: TraceOptions,
+    pub(super) tamper: Tamper,
+}
+
+/// What came of a simulation.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// What must not happen and did; none is a pass.
+    pub findings: Vec<Finding>,
+    /// Event by event.
+    pub ledger: LedgerSummary,
+    /// Rows of the window table, and those that differ from windows computed again.
+    pub windows: Checked,
+    /// Rows with a score, and those that differ from the model's.
+    pub scores: Checked,
+    /// Rows without a score although predictions are on.
+    pub degraded: u64,
+    /// Dead letters by reason.
+    pub reasons: BTreeMap<String, u64>,
+    /// From the intended instant to the visible row, in virtual milliseconds.
+    pub e2e_ms: Percentiles,
+    /// The digest of the events that were published.
+    pub stream_digest: String,
+    /// The digest of the trace.
+    pub trace_digest: String,
+    /// Lines of the trace.
+    pub trace_lines: u64,
+    /// The trace, where it was asked for.
+    pub trace: String,
+    /// The lives of the watched events.
+    pub life: String,
+    /// The faults: a list that does the same again.
+    pub schedule: Vec<Fault>,
+    /// How often each kind of effect came.
+    pub effects: BTreeMap<Effect, u64>,
+    /// Happenings that were simulated.
+    pub steps: u64,
+    /// Crashes of processes.
+    pub crashes: u64,
+    /// Digests of what was durable when something crashed.
+    pub states: BTreeSet<u64>,
+    /// Virtual time that passed.
+    pub elapsed: Duration,
+}
+
+impl Simulation {
+    /// A scenario without faults.
+    #[must_use]
+    pub fn of(scenario: Scenario) -> Self {
+        Self {
+            scenario,
+            faults: Faults::None,
+            events: None,
+            trace: TraceOptions::default(),
+            tamper: Tamper::default(),
+        }
+    }
+
+    /// With another seed, of events and of faults.
+    #[must_use]
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.scenario.workload.seed = seed;
+        self
+    }
+
+    /// With these faults.
+    #[must_use]
+    pub fn faults(mut self, faults: Faults) -> Self {
+        self.faults = faults;
+        self
+    }
+
+    /// With a load of another length.
+    #[must_use]
+    pub fn lasting(mut self, length: Duration) -> Self {
+        self.scenario.workload.duration_ns =
+            u64::try_from(length.as_nanos()).unwrap_or(u64::MAX).max(1);
+        self
+    }
+
+    /// With a load so thin that there are about so many events, over the same time.
+    #[must_use]
+    pub fn about(mut self, events: u64) -> Self {
+        let workload = &mut self.scenario.workload;
+        let seconds = workload.duration_ns as f64 / 1e9;
+        let rate: f64 = workload.sources.iter().map(|source| source.rate_per_second).sum();
+        let share = (events as f64 / (rate * seconds)).min(1.0);
+        for source in &mut workload.sources {
+            source.rate_per_second *= share;
+        }
+        self
+    }
+
+    /// With these events in the place of the scenario's, in the order of their instants.
+    #[must_use]
+    pub fn events(mut self, events: Vec<PlannedEvent>) -> Self {
+        self.events = Some(Arc::new(events));
+        self
+    }
+
+    /// With a trace to read.
+    #[must_use]
+    pub fn traced(mut self, trace: TraceOptions) -> Self {
+        self.trace = trace;
+        self
+    }
+
+    /// The events that would be published.
+    #[must_use]
+    pub fn plan(&self) -> Vec<PlannedEvent> {
+        match &self.events {
+            Some(events) => events.to_vec(),
+            None => self.scenario.workload.plan().collect(),
+        }
+    }
+
+    /// Runs it.
+    #[must_use]
+    pub fn run(&self) -> Outcome {
+        let mut world = World::new(self.setup());
+        world.run();
+        self.outcome(world)
+    }
+
+    fn setup(&self) -> WorldSetup {
+        let workload = &self.scenario.workload;
+        let length = Duration::from_nanos(workload.duration_ns);
+        let load_micros = micros(length);
+        // An event must not be ahead of the wall clock however fast its own time passes.
+        let ahead = (workload.time_scale - 1.0).max(0.0) * load_micros as f64;
+        let events: Box<dyn Iterator<Item = PlannedEvent>> = match &self.events {
+            Some(events) => Box::new((0..events.len()).map({
+                let events = Arc::clone(events);
+                move |index| events[index].clone()
+            })),
+            None => Box::new(workload.plan()),
+        };
+        let interval = micros(self.scenario.checkpoint_interval);
+        WorldSetup {
+            seed: workload.seed,
+            faults: self.faults.clone(),
+            events,
+            start: workload.start_micros + ahead as i64,
+            load_micros,
+            linger_micros: if length >= LONG { LINGER_MICROS_LONG } else { LINGER_MICROS },
+            has_function: self.scenario.topology == Topology::Function,
+            window_micros: self.scenario.windows.size_micros,
+            engine: EngineSetup {
+                coordinator: CoordinatorConfig {
+                    job: format!("job-{:x}", workload.seed),
+                    shard: 0,
+                    checkpoint_interval_micros: interval,
+                    predict: self.scenario.predict,
+                    dedup: self.tamper.dedup(DedupConfig::default()),
+                    windows: self.scenario.windows,
+                },
+                tick_micros: if length >= LONG {
+                    interval.max(TICK_MICROS) / 4
+                } else {
+                    TICK_MICROS
+                },
+                tamper: self.tamper,
+            },
+            tamper: self.tamper,
+            trace: self.trace.clone(),
+        }
+    }
+
+    fn outcome(&self, world: World) -> Outcome {
+        let World { net, mut observer, storage, generator, steps, crashes, states, .. } = world;
+        let now = net.now();
+        let is_calm = self.faults == Faults::None;
+        let judged = judge(&mut observer, &storage, self.scenario.windows, is_calm, now);
+        let fates = net.fates.borrow();
+        let effects = fates.counts().filter(|(_, count)| *count > 0).collect();
+        let schedule = fates.schedule();
+        drop(fates);
+        let trace_lines = net.trace.len();
+        let (trace_digest, trace, life) = net.trace.finish();
+        let since = now - observer.start;
+        Outcome {
+            findings: observer.findings,
+            ledger: judged.ledger,
+            windows: judged.windows,
+            scores: judged.scores,
+            degraded: judged.degraded,
+            reasons: judged.reasons,
+            e2e_ms: Percentiles::of(&observer.latency),
+            stream_digest: generator.digest(),
+            trace_digest,
+            trace_lines,
+            trace,
+            life,
+            schedule,
+            effects,
+            steps,
+            crashes,
+            states,
+            elapsed: Duration::from_micros(u64::try_from(since).unwrap_or(0)),
+        }
+    }
+}
+
+impl Outcome {
+    /// Whether nothing was found.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.findings.is_empty()
+    }
+}
+
+fn micros(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(i64::MAX / 4)
+}
