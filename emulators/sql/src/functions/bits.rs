@@ -158,7 +158,8 @@ mod tests {
         fn bytes_shift_as_an_integer_does(value in any::<u64>(), offset in 0_i64..80) {
             for name in ["$shift_left", "$shift_right"] {
                 let number = call(name, &[value.cast_signed().into(), offset.into()]).unwrap();
-                let bytes = call(name, &[Value::bytes(value.to_be_bytes()), offset.into()]).unwrap();
+                let big_endian = Value::bytes(value.to_be_bytes());
+                let bytes = call(name, &[big_endian, offset.into()]).unwrap();
                 let expected = number.as_int64().unwrap().to_be_bytes();
                 prop_assert_eq!(bytes.as_bytes(), Some(&expected[..]));
             }

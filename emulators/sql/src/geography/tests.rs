@@ -71,7 +71,8 @@ proptest! {
         for operation in [Operation::Union, Operation::Intersection, Operation::Difference] {
             let _ = overlay(&left, &right, operation);
         }
-        let _ = (distance(&left, &right), max_distance(&left, &right), closest_point(&left, &right));
+        let _ = (distance(&left, &right), max_distance(&left, &right));
+        let _ = closest_point(&left, &right);
         let _ = (bounds(&left), centroid(&left), convex_hull(&left), area(&left), length(&left));
         let _ = (simplify(&left, number), snap_to_grid(&left, number));
         let _ = (buffer(&left, number, Segments::Quarter(8.0)), to_geojson(&left));

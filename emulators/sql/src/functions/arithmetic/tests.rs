@@ -110,7 +110,8 @@ proptest! {
         ];
         for (name, expected) in expected {
             let expected = expected.and_then(|value| i64::try_from(value).ok());
-            prop_assert_eq!(call(name, &[left.into(), right.into()]).ok(), expected.map(Value::Int64));
+            let found = call(name, &[left.into(), right.into()]).ok();
+            prop_assert_eq!(found, expected.map(Value::Int64));
         }
     }
 }
@@ -123,7 +124,8 @@ proptest! {
         scaled in (any::<i128>(), any::<i128>()),
         bytes in any::<(Vec<u8>, i64)>(),
     ) {
-        let limit = |scaled: i128| Numeric::from_scaled(scaled % (Numeric::MAX_SCALED + 1)).unwrap();
+        let limit =
+            |scaled: i128| Numeric::from_scaled(scaled % (Numeric::MAX_SCALED + 1)).unwrap();
         let decimals = (limit(scaled.0), limit(scaled.1));
         let big = |number: Numeric| {
             let wide = BigNumeric::from_scaled(BigNumeric::from(number).scaled() * 578_960_444);
