@@ -115,8 +115,8 @@ impl Runner<'_> {
                 "PARTITION BY expression must be DATE(<timestamp_column>), DATE(<datetime_column>), \
                  DATETIME_TRUNC(<datetime_column>, DAY/HOUR/MONTH/YEAR), a DATE column, \
                  TIMESTAMP_TRUNC(<timestamp_column>, DAY/HOUR/MONTH/YEAR), \
-                 DATE_TRUNC(<date_column>, MONTH/YEAR), or RANGE_BUCKET(<int64_column>, GENERATE_ARRAY(<int64_value>, \
-                 <int64_value>[, <int64_value>]))",
+                 DATE_TRUNC(<date_column>, MONTH/YEAR), or RANGE_BUCKET(<int64_column>, \
+                 GENERATE_ARRAY(<int64_value>, <int64_value>[, <int64_value>]))",
             )
         };
         let column_of = |expr: &ast::Expr| match &expr.kind {
