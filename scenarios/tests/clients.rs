@@ -82,6 +82,54 @@ async fn pubsub_answers_not_found_and_unimplemented_by_name() {
     suite.shutdown().await;
 }
 
+/// Goal: what gcloud asks of subscriptions over REST is kept, and changed by name. Method: its requests.
+#[tokio::test]
+async fn pubsub_changes_what_an_update_names() {
+    let (suite, _, names) = start().await;
+    let address = suite.pubsub_address;
+    let path = format!("/v1/{}", names.subscription("changing"));
+    let given = json!({
+        "topic": names.topic("iot-events"), "messageRetentionDuration": "86400s",
+        "expirationPolicy": {}, "labels": { "team": "data" },
+    });
+    let made = rest(address, "PUT", &path, given).await;
+    assert_eq!(
+        (&made["messageRetentionDuration"], &made["expirationPolicy"]),
+        (&json!("86400s"), &json!({}))
+    );
+    let given = json!({ "ackDeadlineSeconds": 30, "labels": {}, "expirationPolicy": { "ttl": "100000.5s" } });
+    let mask = "ackDeadlineSeconds,expirationPolicy";
+    rest(address, "PATCH", &path, json!({ "subscription": given, "updateMask": mask })).await;
+    let found = rest(address, "GET", &path, Value::Null).await;
+    assert_eq!(
+        (&found["ackDeadlineSeconds"], &found["labels"]["team"]),
+        (&json!(30), &json!("data"))
+    );
+    assert_eq!(found["expirationPolicy"]["ttl"], "100000.500s");
+    let mask = json!({ "subscription": { "filter": "x" }, "updateMask": "filter" });
+    let refused = rest(address, "PATCH", &path, mask).await;
+    assert_eq!(refused["error"]["status"], "INVALID_ARGUMENT");
+    let path = format!("/v1/{}", names.topic("iot-events"));
+    let given = json!({ "topic": { "labels": { "team": "data" } }, "updateMask": "labels" });
+    assert_eq!(rest(address, "PATCH", &path, given).await["labels"]["team"], "data");
+    suite.shutdown().await;
+}
+
+/// One request of REST, and the JSON of its answer.
+async fn rest(address: std::net::SocketAddr, method: &str, path: &str, body: Value) -> Value {
+    let body = if body.is_null() { String::new() } else { body.to_string() };
+    let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
+    let request = format!(
+        "{method} {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
+         content-length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    socket.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).await.unwrap();
+    serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
 /// Goal: a failed push comes again with the same message id. Method: an endpoint that refuses the first
 /// request and takes the second.
 #[tokio::test]

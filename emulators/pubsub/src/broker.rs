@@ -6,6 +6,7 @@
 
 mod backlog;
 mod pace;
+mod update;
 mod validate;
 
 use std::collections::BTreeMap;
@@ -15,6 +16,7 @@ use windtunnel_protos::pubsub::{PubsubMessage, Subscription, Topic};
 
 pub use backlog::{Backlog, Delivery, Limits, StreamId};
 pub use pace::PushPace;
+use update::{change_subscription, change_topic};
 pub use validate::{validate_publish, validate_subscription, validate_topic};
 
 /// The name that a subscription's topic has after the topic was deleted.
@@ -159,6 +161,35 @@ impl Broker {
         };
         self.subscriptions.insert(subscription.name.clone(), state);
         Ok(subscription)
+    }
+
+    /// Changes the fields of a subscription that are named.
+    ///
+    /// # Errors
+    /// Not found, a field that cannot be changed, or a value that breaks a rule: then nothing changes.
+    pub fn update_subscription(
+        &mut self,
+        given: Subscription,
+        paths: &[String],
+    ) -> Result<Subscription, BrokerError> {
+        let resource = &mut self.subscription_mut(&given.name)?.resource;
+        let mut changed = resource.clone();
+        change_subscription(&mut changed, given, paths)?;
+        *resource = changed.clone();
+        Ok(changed)
+    }
+
+    /// Changes the fields of a topic that are named.
+    ///
+    /// # Errors
+    /// As [`Broker::update_subscription`].
+    pub fn update_topic(&mut self, given: Topic, paths: &[String]) -> Result<Topic, BrokerError> {
+        let topic = self.topics.get_mut(&given.name);
+        let topic = topic.ok_or_else(|| BrokerError::NotFound(short(&given.name).to_owned()))?;
+        let mut changed = topic.resource.clone();
+        change_topic(&mut changed, given, paths)?;
+        topic.resource = changed.clone();
+        Ok(changed)
     }
 
     /// A subscription.

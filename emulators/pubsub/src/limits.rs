@@ -15,6 +15,12 @@ pub const ATTRIBUTE_VALUE_BYTES_MAX: usize = 1_024;
 pub const ORDERING_KEY_BYTES_MAX: usize = 1_024;
 /// Ack deadlines of subscriptions and streams, in seconds.
 pub const ACK_DEADLINE_SECONDS: std::ops::RangeInclusive<i32> = 10..=600;
+/// How long a subscription keeps messages, in seconds; the longest is the default of expiration, too.
+pub const RETENTION_SECONDS: std::ops::RangeInclusive<i64> = 600..=31 * 24 * 3_600;
+/// How long it keeps them unless it says so, in seconds.
+pub const RETENTION_SECONDS_DEFAULT: i64 = 7 * 24 * 3_600;
+/// The least time without use after which a subscription may expire, in seconds.
+pub const EXPIRATION_SECONDS_MIN: i64 = 24 * 3_600;
 /// The longest lease that ModifyAckDeadline gives, in seconds; 0 is a nack.
 pub const MODIFY_DEADLINE_SECONDS_MAX: i32 = 600;
 /// Messages in one response of Pull or StreamingPull: keeps a response under the 4 MB that clients
@@ -34,8 +40,9 @@ pub const PUSH_IN_FLIGHT_START: usize = 16;
 pub const PUSH_BACKOFF_MICROS: i64 = 100_000;
 /// Longest pause before a failed push is tried again (documented: 60 s).
 pub const PUSH_BACKOFF_MICROS_MAX: i64 = 60_000_000;
-/// How long a Pull without messages waits when the client states no deadline.
-pub const PULL_WAIT_MS: u64 = 20_000;
+/// How long a Pull without messages waits when the client states no deadline: REST clients ask again, and
+/// some of them give up after ten seconds.
+pub const PULL_WAIT_MS: u64 = 5_000;
 /// The longest wait of a Pull without messages, whatever the client's deadline.
 pub const PULL_WAIT_MS_MAX: u64 = 75_000;
 /// How long before the client's deadline an empty Pull answers.

@@ -169,17 +169,21 @@ impl Shared {
         name: &str,
         config: Option<PushConfig>,
     ) -> Result<(), BrokerError> {
-        let updated = {
-            let mut broker = this.broker();
-            let resource = &mut broker.subscription_mut(name)?.resource;
-            let mut changed = resource.clone();
-            changed.push_config = config.filter(|config| !config.push_endpoint.is_empty());
-            crate::broker::validate_subscription(&mut changed)?;
-            *resource = changed.clone();
-            changed
-        };
-        push::restart(this, &updated);
-        Ok(())
+        let given =
+            Subscription { name: name.to_owned(), push_config: config, ..Subscription::default() };
+        Self::update_subscription(this, given, &["push_config".to_owned()]).map(|_| ())
+    }
+
+    pub(crate) fn update_subscription(
+        this: &Arc<Self>,
+        given: Subscription,
+        paths: &[String],
+    ) -> Result<Subscription, BrokerError> {
+        let updated = this.broker().update_subscription(given, paths)?;
+        if paths.iter().any(|path| path != "labels") {
+            push::restart(this, &updated);
+        }
+        Ok(updated)
     }
 
     pub(crate) fn publish(

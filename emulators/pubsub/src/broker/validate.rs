@@ -1,12 +1,15 @@
 //! The rules that requests must keep, from the comments of `pubsub.proto` and the quotas page. A
 //! setting that this emulator does not have is refused by name, never ignored.
 
-use windtunnel_protos::pubsub::{PubsubMessage, Subscription, Topic, push_config};
+use windtunnel_protos::pubsub::{
+    ExpirationPolicy, PubsubMessage, Subscription, Topic, push_config,
+};
 
 use super::BrokerError;
 use crate::limits::{
     ACK_DEADLINE_SECONDS, ATTRIBUTE_KEY_BYTES_MAX, ATTRIBUTE_VALUE_BYTES_MAX, ATTRIBUTES_MAX,
-    ORDERING_KEY_BYTES_MAX, PUBLISH_BYTES_MAX, PUBLISH_MESSAGES_MAX,
+    EXPIRATION_SECONDS_MIN, ORDERING_KEY_BYTES_MAX, PUBLISH_BYTES_MAX, PUBLISH_MESSAGES_MAX,
+    RETENTION_SECONDS, RETENTION_SECONDS_DEFAULT,
 };
 
 /// Checks a topic before it is made.
@@ -58,9 +61,20 @@ pub fn validate_subscription(subscription: &mut Subscription) -> Result<(), Brok
     if let Some(push) = &subscription.push_config {
         validate_push_endpoint(&push.push_endpoint)?;
     }
-    if subscription.message_retention_duration.is_none() {
-        subscription.message_retention_duration =
-            Some(prost_types::Duration { seconds: 7 * 24 * 3_600, nanos: 0 });
+    let seconds = |seconds| prost_types::Duration { seconds, nanos: 0 };
+    let retention = subscription
+        .message_retention_duration
+        .get_or_insert_with(|| seconds(RETENTION_SECONDS_DEFAULT));
+    if !RETENTION_SECONDS.contains(&retention.seconds) {
+        let text = "message_retention_duration must be between 10 minutes and 31 days.";
+        return Err(BrokerError::Invalid(text.to_owned()));
+    }
+    let expiration = subscription
+        .expiration_policy
+        .get_or_insert_with(|| ExpirationPolicy { ttl: Some(seconds(*RETENTION_SECONDS.end())) });
+    if expiration.ttl.is_some_and(|ttl| ttl.seconds < EXPIRATION_SECONDS_MIN) {
+        let text = "expiration_policy.ttl must be at least one day.";
+        return Err(BrokerError::Invalid(text.to_owned()));
     }
     Ok(())
 }

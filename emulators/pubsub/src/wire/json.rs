@@ -4,9 +4,10 @@
 use base64::Engine;
 use base64::alphabet;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use prost_types::Duration;
 use serde_json::{Map, Value, json};
 use windtunnel_protos::pubsub::{
-    PubsubMessage, PushConfig, ReceivedMessage, Subscription, Topic, subscription,
+    ExpirationPolicy, PubsubMessage, PushConfig, ReceivedMessage, Subscription, Topic, subscription,
 };
 
 use crate::broker::BrokerError;
@@ -61,6 +62,19 @@ impl Fields {
             Some(Value::Bool(flag)) => Ok(flag),
             Some(_) => Err(invalid(&format!("{name} must be a boolean"))),
         }
+    }
+
+    /// A duration: `"1.5s"`.
+    fn duration(&mut self, name: &str) -> Result<Option<Duration>, BrokerError> {
+        let Some(value) = self.take(name) else { return Ok(None) };
+        let parsed = value.as_str().and_then(|text| text.parse().ok());
+        parsed.map(Some).ok_or_else(|| invalid(&format!("{name} must be a duration in seconds")))
+    }
+
+    /// What an update may change: a mask is `"labels,ackDeadlineSeconds"` in either spelling.
+    pub(super) fn mask(&mut self) -> Result<Vec<String>, BrokerError> {
+        let mask = self.text("update_mask")?;
+        Ok(mask.split(',').filter(|path| !path.is_empty()).map(snake_case).collect())
     }
 
     pub(super) fn texts(&mut self, name: &str) -> Result<Vec<String>, BrokerError> {
@@ -118,9 +132,15 @@ pub(super) fn subscription_from(value: Value, name: &str) -> Result<Subscription
         Some(value) => push_config_from(value)?,
         None => None,
     };
-    // Expiration is kept by the service for 31 idle days: nothing that lives as long as an emulator
-    // can tell the difference.
-    let _expiration = fields.take("expiration_policy");
+    let expiration_policy = match fields.take("expiration_policy") {
+        Some(value) => {
+            let mut fields = Fields::of(value)?;
+            let ttl = fields.duration("ttl")?;
+            fields.finish("ExpirationPolicy")?;
+            Some(ExpirationPolicy { ttl })
+        }
+        None => None,
+    };
     let subscription = Subscription {
         name: name.to_owned(),
         topic: fields.text("topic")?,
@@ -131,9 +151,10 @@ pub(super) fn subscription_from(value: Value, name: &str) -> Result<Subscription
         enable_exactly_once_delivery: fields.flag("enable_exactly_once_delivery")?,
         retain_acked_messages: fields.flag("retain_acked_messages")?,
         filter: fields.text("filter")?,
+        message_retention_duration: fields.duration("message_retention_duration")?,
+        expiration_policy,
         ..Subscription::default()
     };
-    let _retention = fields.take("message_retention_duration");
     fields.finish("Subscription")?;
     Ok(subscription)
 }
@@ -153,17 +174,21 @@ pub(super) fn push_config_from(value: Value) -> Result<Option<PushConfig>, Broke
 
 pub(super) fn subscription_to(subscription: &Subscription) -> Value {
     let push = match &subscription.push_config {
-        Some(push) => json!({ "pushEndpoint": push.push_endpoint }),
+        Some(push) if push.attributes.is_empty() => json!({ "pushEndpoint": push.push_endpoint }),
+        Some(push) => {
+            json!({ "pushEndpoint": push.push_endpoint, "attributes": push.attributes })
+        }
         None => json!({}),
     };
-    let retention = subscription.message_retention_duration.as_ref().map_or(0, |it| it.seconds);
+    let retention = subscription.message_retention_duration.as_ref();
+    let ttl = subscription.expiration_policy.as_ref().and_then(|policy| policy.ttl.as_ref());
     let mut out = json!({
         "name": subscription.name,
         "topic": subscription.topic,
         "pushConfig": push,
         "ackDeadlineSeconds": subscription.ack_deadline_seconds,
-        "messageRetentionDuration": format!("{retention}s"),
-        "expirationPolicy": { "ttl": "2678400s" },
+        "messageRetentionDuration": retention.map(Duration::to_string),
+        "expirationPolicy": ttl.map_or(json!({}), |ttl| json!({ "ttl": ttl.to_string() })),
         "state": subscription::State::Active.as_str_name(),
     });
     if !subscription.labels.is_empty() {
@@ -221,6 +246,17 @@ pub(super) fn push_body(message: &PubsubMessage, subscription: &str) -> Vec<u8> 
 
 fn publish_time(message: &PubsubMessage) -> String {
     message.publish_time.as_ref().map(ToString::to_string).unwrap_or_default()
+}
+
+fn snake_case(name: &str) -> String {
+    let mut out = String::with_capacity(name.len() + 4);
+    for letter in name.trim().chars() {
+        if letter.is_ascii_uppercase() {
+            out.push('_');
+        }
+        out.push(letter.to_ascii_lowercase());
+    }
+    out
 }
 
 fn camel_case(name: &str) -> String {

@@ -74,6 +74,11 @@ async fn answer(
             shared.create_topic(topic).map(|topic| topic_to(&topic))
         }
         ("GET", ["projects", _, "topics", _], "") => shared.broker().topic(name).map(topic_to),
+        ("PATCH", ["projects", _, "topics", _], "") => {
+            let mut fields = Fields::of(body()?)?;
+            let topic = topic_from(fields.take("topic").unwrap_or_default(), name)?;
+            shared.broker().update_topic(topic, &fields.mask()?).map(|topic| topic_to(&topic))
+        }
         ("DELETE", ["projects", _, "topics", _], "") => {
             shared.broker().delete_topic(name).map(|()| json!({}))
         }
@@ -107,6 +112,13 @@ async fn answer(
         }
         ("GET", ["projects", _, "subscriptions", _], "") => {
             shared.broker().subscription(name).map(|state| subscription_to(&state.resource))
+        }
+        ("PATCH", ["projects", _, "subscriptions", _], "") => {
+            let mut fields = Fields::of(body()?)?;
+            let given = fields.take("subscription").unwrap_or_default();
+            let given = subscription_from(given, name)?;
+            let updated = Shared::update_subscription(shared, given, &fields.mask()?)?;
+            Ok(subscription_to(&updated))
         }
         ("DELETE", ["projects", _, "subscriptions", _], "") => {
             shared.delete_subscription(name).map(|()| json!({}))
