@@ -2,12 +2,14 @@
 //! Works for one statement; tables and routines come through the catalog, values of variables and
 //! parameters are known and become literals. Invariant: after it, nothing can fail but evaluation.
 
+mod aggregate;
 mod call;
 mod coercion;
 mod condition;
 mod construct;
 mod dml;
 mod expression;
+mod frame;
 mod from;
 mod group;
 mod join;

@@ -1,8 +1,8 @@
 //! Signatures as text, as BigQuery's own messages write them, and which of them a call fits.
 //!
 //! `(STRING, INT64, [INT64]) -> STRING`: brackets are optional, `[X, ...]` repeats, `T1` is a type that is
-//! the same wherever it stands, `ANY` is any, `name => X` can be given by name, and a word ending in `_PART`,
-//! `_MODE` is one of a set of words.
+//! the same wherever it stands, `ANY` is any, `PRINTABLE` is what becomes text by itself, `name => X` is given by
+//! name alone, `name: X` by name or place (`name: X = 0` where it counts as 0 when left out), and a word ending in `_PART`, `_MODE` is one of a set of words.
 
 use super::coercion::{common_type, distance, supertype};
 use crate::error::{Result, SqlError};
@@ -20,6 +20,10 @@ pub(super) struct Signature {
 #[derive(Debug, Clone)]
 pub(super) struct Param {
     pub(super) name: Option<String>,
+    /// Whether it has no place of its own.
+    pub(super) by_name_only: bool,
+    /// What it is when a later one is given by name and it is not; NULL otherwise.
+    default: Option<i64>,
     pub(super) pattern: Pattern,
     pub(super) optional: bool,
     pub(super) repeated: bool,
@@ -35,15 +39,24 @@ pub(super) enum Pattern {
     /// A struct with named fields; only results are.
     StructOf(Vec<(String, Pattern)>),
     Any,
+    /// What becomes text where text is put together: not bytes, arrays, structs, JSON.
+    Printable,
     /// A word: `DAY`, `NFKC`.
     Word,
     /// A function, of a lambda; those calls are resolved apart.
     Lambda,
 }
 
-/// A call's fit: what each argument becomes, and how far that is.
+/// How far an argument is from a parameter of any type.
+const ANY_DISTANCE: u32 = 100;
+
+/// An argument: its name, where it has one, and its value.
+pub(super) type Arg = (Option<String>, Expr);
+
+/// A call's fit: the arguments in their places, what each becomes, and how far that is.
 #[derive(Debug)]
 pub(super) struct Fit {
+    pub(super) args: Vec<Expr>,
     pub(super) targets: Vec<Type>,
     pub(super) result: Type,
     distance: u32,
@@ -61,67 +74,146 @@ impl Signature {
 
     /// The parameter at a position of a call.
     pub(super) fn param(&self, position: usize) -> Option<&Param> {
-        if let Some(param) = self.params.get(position) {
-            return Some(param);
+        let mut placed = self.params.iter().filter(|param| !param.by_name_only);
+        let first = self.params.iter().position(|param| param.repeated);
+        if first.is_none_or(|first| position < first) {
+            return placed.nth(position);
         }
         // Parameters that repeat do so together, in turn.
-        let first = self.params.iter().position(|param| param.repeated)?;
-        let turns: Vec<&Param> =
-            self.params[first..].iter().filter(|param| param.repeated).collect();
+        let first = first?;
+        let turns: Vec<&Param> = placed.filter(|param| param.repeated).collect();
         turns.get((position - first) % turns.len()).copied()
     }
 
-    fn shape(&self) -> &'static str {
+    fn shape(&self) -> String {
         let end = self.text.rfind("->").unwrap_or(self.text.len());
-        self.text[..end].trim_end()
+        let mut shape = self.text[..end].trim_end().replace("PRINTABLE", "STRING");
+        for param in self.params.iter().filter(|param| !param.by_name_only) {
+            if let Some(name) = &param.name {
+                shape = shape.replace(&format!("{name}: "), "");
+            }
+            if let Some(default) = param.default {
+                shape = shape.replace(&format!(" = {default}"), "");
+            }
+        }
+        // Pairs that repeat are shown as such.
+        shape.replace("[STRING, ...], [ANY, ...]", "[[STRING, ANY], ...]")
     }
 
     /// Tries the arguments; the reason when they do not fit, in BigQuery's words.
-    fn fit(&self, args: &[Expr]) -> Result<Fit, String> {
-        let least = self.params.iter().filter(|param| !param.optional && !param.repeated).count();
-        let plural = |count: usize| if count == 1 { "" } else { "s" };
-        if args.len() < least {
-            return Err(format!(
-                "Signature requires at least {least} argument{}, found {} argument{}",
-                plural(least),
-                args.len(),
-                plural(args.len())
-            ));
-        }
-        let is_open = self.params.iter().any(|param| param.repeated);
-        if args.len() > self.params.len() && !is_open {
-            let most = self.params.len();
-            return Err(format!(
-                "Signature accepts at most {most} argument{}, found {} argument{}",
-                plural(most),
-                args.len(),
-                plural(args.len())
-            ));
-        }
-        let templates = self.templates(args)?;
+    fn fit(&self, args: &[Arg]) -> Result<Fit, String> {
+        self.check_count(args)?;
+        let placed = self.arrange(args)?;
+        let args: Vec<(&Param, Expr)> = placed;
+        let templates = self.templates(&args)?;
         let mut targets = Vec::with_capacity(args.len());
         let mut sum: u32 = 0;
-        for (position, arg) in args.iter().enumerate() {
-            let Some(param) = self.param(position) else { continue };
-            let target = match &param.pattern {
-                Pattern::Any | Pattern::Lambda => arg.expr_type.clone(),
+        for (position, (param, arg)) in args.iter().enumerate() {
+            let (target, penalty) = match &param.pattern {
+                // Whatever names a type goes before what takes any.
+                Pattern::Any => (arg.expr_type.clone(), ANY_DISTANCE),
+                Pattern::Lambda => (arg.expr_type.clone(), 0),
+                Pattern::Printable if arg.is_untyped_null() || arg.expr_type == Type::String => {
+                    (Type::String, 0)
+                }
+                Pattern::Printable if is_printable(&arg.expr_type) => {
+                    (arg.expr_type.clone(), ANY_DISTANCE)
+                }
+                Pattern::Printable => return Err(unable(position, &arg.expr_type, "STRING")),
                 Pattern::Word => match arg.kind {
-                    ExprKind::Literal { .. } if arg.expr_type == Type::String => Type::String,
+                    ExprKind::Literal { .. } if arg.expr_type == Type::String => (Type::String, 0),
                     _ => return Err(unable(position, &arg.expr_type, "DATE_TIME_PART")),
                 },
-                pattern => pattern.resolve(&templates).unwrap_or_else(|| arg.expr_type.clone()),
+                pattern => {
+                    (pattern.resolve(&templates).unwrap_or_else(|| arg.expr_type.clone()), 0)
+                }
             };
             match distance(arg, &target) {
-                Some(step) => sum = sum.saturating_add(step),
+                Some(step) => sum = sum.saturating_add(step).saturating_add(penalty),
                 None => return Err(unable(position, &arg.expr_type, &target.to_string())),
             }
             targets.push(target);
         }
         let result = self.result.resolve(&templates).unwrap_or(Type::Int64);
-        Ok(Fit { targets, result, distance: sum })
+        let args = args.into_iter().map(|(_, arg)| arg).collect();
+        Ok(Fit { args, targets, result, distance: sum })
     }
 
-    fn templates(&self, args: &[Expr]) -> Result<Vec<(String, Type)>, String> {
+    fn check_count(&self, args: &[Arg]) -> Result<(), String> {
+        let least = self.params.iter().filter(|param| !param.optional && !param.repeated).count();
+        let most = self.params.len();
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
+        let found = format!("found {} argument{}", args.len(), plural(args.len()));
+        if args.len() < least {
+            return Err(format!(
+                "Signature requires at least {least} argument{}, {found}",
+                plural(least)
+            ));
+        }
+        let turns = self.params.iter().filter(|param| param.repeated).count();
+        if turns == 0 && args.len() > most {
+            return Err(format!("Signature accepts at most {most} argument{}, {found}", plural(most)));
+        }
+        let placed = args.iter().filter(|(name, _)| name.is_none()).count();
+        let repeated = placed.saturating_sub(least);
+        if turns > 1 && !repeated.is_multiple_of(turns) {
+            return Err(format!(
+                "Wrong number of repeated arguments provided. Expected a multiple of {turns} but got {repeated} repeated argument{}",
+                plural(repeated)
+            ));
+        }
+        Ok(())
+    }
+
+    /// Arguments with their parameters, in the order of the parameters; what is left out before one that is
+    /// given by name is NULL.
+    fn arrange(&self, args: &[Arg]) -> Result<Vec<(&Param, Expr)>, String> {
+        let named: Vec<&Param> = self.params.iter().filter(|param| param.by_name_only).collect();
+        let mut placed = Vec::with_capacity(args.len());
+        let mut by_name: Vec<(&Param, &Expr)> = Vec::new();
+        for (position, (name, value)) in args.iter().enumerate() {
+            let Some(name) = name else {
+                match (self.param(position), named.first()) {
+                    (Some(param), _) => placed.push((param, value.clone())),
+                    (None, Some(param)) => {
+                        return Err(format!(
+                            "Positional argument at {} is invalid because argument `{}` can only be referred to by name",
+                            position + 1,
+                            param.name.as_deref().unwrap_or_default()
+                        ));
+                    }
+                    (None, None) => {}
+                }
+                continue;
+            };
+            let same = |param: &&Param| {
+                param.name.as_ref().is_some_and(|known| known.eq_ignore_ascii_case(name))
+            };
+            match self.params.iter().find(same) {
+                Some(param) => by_name.push((param, value)),
+                None => return Err(format!("Named argument `{name}` does not exist in signature")),
+            }
+        }
+        if by_name.is_empty() {
+            return Ok(placed);
+        }
+        let given = |param: &Param| {
+            by_name.iter().find(|(known, _)| std::ptr::eq(*known, param)).map(|(_, value)| *value)
+        };
+        let is_open = self.params.iter().any(|param| param.repeated);
+        let rest: Vec<&Param> = match is_open {
+            true => named,
+            false => self.params.iter().skip(placed.len()).collect(),
+        };
+        let last = rest.iter().rposition(|param| given(param).is_some()).map_or(0, |last| last + 1);
+        placed.extend(rest.into_iter().take(last).map(|param| {
+            let missing = || Expr::literal(param.default.into(), Type::Int64, 0);
+            (param, given(param).cloned().unwrap_or_else(missing))
+        }));
+        Ok(placed)
+    }
+
+    fn templates(&self, args: &[(&Param, Expr)]) -> Result<Vec<(String, Type)>, String> {
         let mut names: Vec<&str> = Vec::new();
         for param in &self.params {
             if let Some(name) = param.pattern.template()
@@ -134,8 +226,7 @@ impl Signature {
         for name in names {
             let mut direct: Vec<&Expr> = Vec::new();
             let mut inner: Vec<Type> = Vec::new();
-            for (position, arg) in args.iter().enumerate() {
-                let Some(param) = self.param(position) else { continue };
+            for (position, (param, arg)) in args.iter().enumerate() {
                 if param.pattern.template() != Some(name) {
                     continue;
                 }
@@ -148,19 +239,31 @@ impl Signature {
                     (Pattern::RangeOf(_), Type::Range(element)) => inner.push((**element).clone()),
                     (Pattern::ArrayOf(_), _) if arg.is_untyped_null() => {}
                     (Pattern::ArrayOf(_), Type::Array(_)) => {}
+                    (Pattern::ArrayOf(_), found) => {
+                        return Err(format!(
+                            "Argument {}: expected array type but found {found}",
+                            position + 1
+                        ));
+                    }
+                    (Pattern::RangeOf(_), found) => {
+                        return Err(format!(
+                            "Argument {}: expected range type but found {found}",
+                            position + 1
+                        ));
+                    }
                     (pattern, found) => return Err(unable(position, found, &pattern.text())),
                 }
             }
-            let found: Vec<String> = direct
+            let types = direct
                 .iter()
-                .map(|expr| expr.expr_type.to_string())
-                .chain(inner.iter().map(ToString::to_string))
-                .collect();
+                .filter(|expr| !expr.is_untyped_null())
+                .map(|expr| &expr.expr_type)
+                .chain(&inner);
+            let found = type_set(types);
             let no_common = || {
                 format!(
                     "Unable to find common supertype for templated argument <{name}>\n      \
-                     Input types for <{name}>: {{{}}}",
-                    found.join(", ")
+                     Input types for <{name}>: {{{found}}}"
                 )
             };
             let mut common = match direct.is_empty() {
@@ -168,12 +271,12 @@ impl Signature {
                 false => Some(common_type(direct.iter().copied()).ok_or_else(no_common)?),
             };
             let untyped = direct.iter().all(|expr| expr.is_untyped_null());
-            for element in inner {
+            for element in &inner {
                 common = Some(match common {
                     Some(common) if !untyped => {
-                        supertype(&common, &element).ok_or_else(no_common)?
+                        supertype(&common, element).ok_or_else(no_common)?
                     }
-                    _ => element,
+                    _ => element.clone(),
                 });
             }
             out.push((name.to_owned(), common.unwrap_or(Type::Int64)));
@@ -201,15 +304,21 @@ impl Param {
                 .map(|param| Self { optional: true, repeated: repeated || param.repeated, ..param })
                 .collect();
         }
-        let (name, pattern) = match text.split_once("=>") {
+        let by_name_only = text.contains("=>");
+        let (name, pattern) = match text.split_once("=>").or_else(|| text.split_once(':')) {
             Some((name, pattern)) => (Some(name.trim().to_owned()), pattern.trim()),
             None => (None, text),
+        };
+        let (pattern, default) = match pattern.split_once(" = ") {
+            Some((pattern, default)) => (pattern.trim(), default.trim().parse().ok()),
+            None => (pattern, None),
         };
         let (pattern, repeated) = match pattern.strip_suffix("...") {
             Some(pattern) => (pattern.trim(), true),
             None => (pattern, false),
         };
-        vec![Self { name, pattern: Pattern::parse(pattern), optional: repeated, repeated }]
+        let pattern = Pattern::parse(pattern);
+        vec![Self { name, by_name_only, default, pattern, optional: repeated, repeated }]
     }
 }
 
@@ -240,6 +349,9 @@ impl Pattern {
         }
         if text == "ANY" {
             return Self::Any;
+        }
+        if text == "PRINTABLE" {
+            return Self::Printable;
         }
         if text.starts_with("FUNCTION<") {
             return Self::Lambda;
@@ -278,7 +390,7 @@ impl Pattern {
                     .collect::<Option<Vec<_>>>()?;
                 Some(Type::struct_of(fields))
             }
-            Self::Any | Self::Word | Self::Lambda => None,
+            Self::Any | Self::Printable | Self::Word | Self::Lambda => None,
         }
     }
 
@@ -289,6 +401,7 @@ impl Pattern {
             Self::ArrayOf(inner) => format!("ARRAY<{}>", inner.text()),
             Self::RangeOf(inner) => format!("RANGE<{}>", inner.text()),
             Self::Any | Self::Lambda => "ANY".to_owned(),
+            Self::Printable => "STRING".to_owned(),
             Self::Word => "DATE_TIME_PART".to_owned(),
             Self::StructOf(_) => "STRUCT".to_owned(),
         }
@@ -315,9 +428,69 @@ fn split(text: &str) -> Vec<&str> {
 }
 
 /// How a call is written in a message.
+#[derive(Debug, Clone, Copy)]
 pub(super) enum Spelling<'a> {
     Function(&'a str),
+    Aggregate(&'a str),
+    Analytic(&'a str),
+    /// `left + right`
     Operator(&'a str),
+    /// `left = right`, whose types stand in the first line.
+    Comparison(&'a str),
+    /// `-operand`, `NOT operand`
+    Prefix(&'a str),
+    /// `operand IS TRUE`
+    Postfix(&'a str),
+    /// `a AND b AND c`
+    Chain(&'a str),
+    /// `a || b || c`
+    Concat,
+    Between,
+}
+
+impl Spelling<'_> {
+    fn name(&self) -> String {
+        match self {
+            Self::Function(name) => format!("function {name}"),
+            Self::Aggregate(name) => format!("aggregate function {name}"),
+            Self::Analytic(name) => format!("analytic function {name}"),
+            Self::Operator(sign)
+            | Self::Comparison(sign)
+            | Self::Prefix(sign)
+            | Self::Postfix(sign)
+            | Self::Chain(sign) => format!("operator {sign}"),
+            Self::Concat => "operator ||".to_owned(),
+            Self::Between => "operator BETWEEN".to_owned(),
+        }
+    }
+
+    /// A signature as a call of this kind is written.
+    fn shape(&self, signature: &Signature) -> String {
+        let sides: Vec<String> =
+            signature.params.iter().map(|param| param.pattern.text()).collect();
+        match (self, &sides[..]) {
+            (Self::Function(name) | Self::Aggregate(name) | Self::Analytic(name), _) => {
+                format!("{name}{}", signature.shape())
+            }
+            (Self::Prefix(sign), [operand]) if sign.chars().all(char::is_alphabetic) => {
+                format!("{sign} ({operand})")
+            }
+            (Self::Prefix(sign), [operand]) => format!("{sign}({operand})"),
+            (Self::Postfix(words), [operand]) => format!("({operand}) {words}"),
+            (Self::Chain(sign), [side, ..]) => format!("{side} {sign} ([{side}, ...])"),
+            (Self::Concat, [side, ..]) if side.starts_with("ARRAY<") => {
+                format!("({side}) || ([{side}, ...])")
+            }
+            (Self::Concat, [side, ..]) => format!("{side} || ([{side}, ...])"),
+            (Self::Between, [operand, low, high]) => {
+                format!("({operand}) BETWEEN ({low}) AND ({high})")
+            }
+            (Self::Operator(sign) | Self::Comparison(sign), sides) => {
+                sides.join(&format!(" {sign} "))
+            }
+            (_, sides) => sides.join(" "),
+        }
+    }
 }
 
 /// The nearest of the signatures, with its number.
@@ -327,7 +500,17 @@ pub(super) enum Spelling<'a> {
 pub(super) fn choose(
     spelling: &Spelling<'_>,
     signatures: &[Signature],
-    args: &[Expr],
+    args: Vec<Expr>,
+) -> Result<(usize, Fit)> {
+    let args: Vec<Arg> = args.into_iter().map(|arg| (None, arg)).collect();
+    choose_named(spelling, signatures, &args)
+}
+
+/// As [`choose`], of arguments that may have names.
+pub(super) fn choose_named(
+    spelling: &Spelling<'_>,
+    signatures: &[Signature],
+    args: &[Arg],
 ) -> Result<(usize, Fit)> {
     let mut best: Option<(usize, Fit)> = None;
     let mut reasons = Vec::new();
@@ -344,82 +527,86 @@ pub(super) fn choose(
     best.ok_or_else(|| no_match(spelling, args, &reasons))
 }
 
-fn no_match(spelling: &Spelling<'_>, args: &[Expr], reasons: &[(&Signature, String)]) -> SqlError {
-    let name = match spelling {
-        Spelling::Function(name) => format!("function {name}"),
-        Spelling::Operator(name) => format!("operator {name}"),
+fn no_match(spelling: &Spelling<'_>, args: &[Arg], reasons: &[(&Signature, String)]) -> SqlError {
+    let is_word = |position: usize| {
+        reasons.iter().any(|(signature, _)| {
+            signature.param(position).is_some_and(|param| param.pattern == Pattern::Word)
+        })
     };
-    let mut text = format!("No matching signature for {name}");
     let types: Vec<String> = args
         .iter()
-        .map(|arg| match arg.is_untyped_null() {
-            true => "NULL".to_owned(),
-            false => arg.expr_type.to_string(),
+        .enumerate()
+        .map(|(position, (name, arg))| match name {
+            Some(name) => format!("{name} => {}", type_text(arg)),
+            None if is_word(position) && arg.as_literal().is_some() => "DATE_TIME_PART".to_owned(),
+            None => type_text(arg),
         })
         .collect();
-    text += &match types.is_empty() {
-        true => " with no arguments".to_owned(),
-        false => format!("\n  Argument types: {}", types.join(", ")),
+    let types = types.join(", ");
+    let types = match (spelling, args) {
+        (_, []) => " with no arguments".to_owned(),
+        (Spelling::Comparison(_), _) => format!(" for argument types: {types}"),
+        _ => format!("\n  Argument types: {types}"),
     };
+    let mut text = format!("No matching signature for {}{types}", spelling.name());
     for (signature, reason) in reasons {
-        let shape = match spelling {
-            Spelling::Function(name) => format!("{name}{}", signature.shape()),
-            Spelling::Operator(name) => {
-                let sides: Vec<String> =
-                    signature.params.iter().map(|param| param.pattern.text()).collect();
-                match &sides[..] {
-                    [operand] => format!("{name}{operand}"),
-                    _ => sides.join(&format!(" {name} ")),
-                }
-            }
-        };
-        text += &format!("\n  Signature: {shape}\n    {reason}");
+        text += &format!("\n  Signature: {}\n    {reason}", spelling.shape(signature));
     }
     SqlError::evaluation(text)
 }
 
-/// Puts arguments given by name to their places; places left out in between become NULL.
-pub(super) fn arrange(
-    signatures: &[Signature],
-    args: Vec<(Option<String>, Expr)>,
-) -> Result<Vec<Expr>> {
-    if args.iter().all(|(name, _)| name.is_none()) {
-        return Ok(args.into_iter().map(|(_, value)| value).collect());
-    }
-    let mut places: Vec<Option<Expr>> = Vec::new();
-    for (name, value) in args {
-        let place = match name {
-            None => places.len(),
-            Some(name) => {
-                let named = |param: &Param| {
-                    param.name.as_ref().is_some_and(|known| known.eq_ignore_ascii_case(&name))
-                };
-                let place =
-                    signatures.iter().find_map(|signature| signature.params.iter().position(named));
-                place.ok_or_else(|| {
-                    SqlError::at(
-                        value.at,
-                        format!(
-                            "Named argument {name} not found in signature for call to function"
-                        ),
-                    )
-                })?
-            }
-        };
-        if places.len() <= place {
-            places.resize(place + 1, None);
+/// Types, each once, in the order in which messages list them.
+pub(super) fn type_set<'t>(types: impl IntoIterator<Item = &'t Type>) -> String {
+    let mut found: Vec<&Type> = Vec::new();
+    for one in types {
+        if !found.contains(&one) {
+            found.push(one);
         }
-        if places[place].is_some() {
-            return Err(SqlError::at(value.at, "Duplicate named argument"));
-        }
-        places[place] = Some(value);
     }
-    Ok(places
-        .into_iter()
-        .map(|value| {
-            value.unwrap_or_else(|| Expr::literal(crate::value::Value::Null, Type::Int64, 0))
-        })
-        .collect())
+    found.sort_by_key(|one| place_in_lists(one));
+    found.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn place_in_lists(one: &Type) -> u8 {
+    match one {
+        Type::Int64 => 0,
+        Type::Bool => 1,
+        Type::Float64 => 2,
+        Type::String => 3,
+        Type::Bytes => 4,
+        Type::Date => 5,
+        Type::Array(_) => 6,
+        Type::Struct(_) => 7,
+        Type::Timestamp => 8,
+        Type::Time => 9,
+        Type::Datetime => 10,
+        Type::Geography => 11,
+        Type::Numeric => 12,
+        Type::BigNumeric => 13,
+        Type::Json => 14,
+        Type::Interval => 15,
+        Type::Range(_) => 16,
+    }
+}
+
+fn is_printable(printed: &Type) -> bool {
+    !matches!(
+        printed,
+        Type::Bytes
+            | Type::Json
+            | Type::Geography
+            | Type::Range(_)
+            | Type::Array(_)
+            | Type::Struct(_)
+    )
+}
+
+/// An argument's type as messages show it.
+pub(super) fn type_text(arg: &Expr) -> String {
+    match arg.is_untyped_null() {
+        true => "NULL".to_owned(),
+        false => arg.expr_type.to_string(),
+    }
 }
 
 #[cfg(test)]

@@ -292,9 +292,12 @@ impl<'p> Evaluator<'p> {
                     Some(Value::Int64(count)) if count >= 0 => {
                         Ok(usize::try_from(count).unwrap_or(usize::MAX))
                     }
-                    Some(_) => {
-                        Err(SqlError::evaluation("LIMIT and OFFSET must be non-negative integers"))
-                    }
+                    Some(Value::Null) => Err(SqlError::evaluation(
+                        "Limit requires non-null count and offset",
+                    )),
+                    Some(_) => Err(SqlError::evaluation(
+                        "Limit requires non-negative count and offset",
+                    )),
                 }
             };
         let mut skip = count(offset, 0, row)?;
