@@ -2,19 +2,23 @@
 //! Works for one statement; tables and routines come through the catalog, values of variables and
 //! parameters are known and become literals. Invariant: after it, nothing can fail but evaluation.
 
+mod aggregate;
 mod call;
 mod coercion;
 mod condition;
 mod construct;
 mod dml;
 mod expression;
+mod frame;
 mod from;
 mod group;
 mod join;
+mod overload;
 mod path;
 mod pipe;
 mod pivot;
 mod query;
+mod reads;
 mod routine;
 mod scope;
 mod select;

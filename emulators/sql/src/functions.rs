@@ -38,7 +38,7 @@ mod utility;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
-pub(crate) use analytic::window_rules;
+pub(crate) use analytic::{WindowOrder, window_rules};
 pub(crate) use encoding::to_base64;
 pub(crate) use pattern::like;
 

@@ -51,10 +51,9 @@ impl PartialEq for Expr {
 
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum ExprKind {
-    /// A value; `coercible` when it was a literal or a parameter in the text, which coerces to more types.
     Literal {
         value: Value,
-        coercible: bool,
+        origin: Origin,
     },
     Column(ColumnId),
     /// `types` are those of the arguments.
@@ -157,6 +156,17 @@ pub(crate) enum ExprKind {
         offset: Option<ColumnId>,
         body: Box<Expr>,
     },
+}
+
+/// Where a literal comes from, which decides what it coerces to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// Written without naming a type, or a parameter: coerces to more types than an expression does.
+    Written,
+    /// A decimal number as written: NUMERIC takes its digits, not those of the nearest FLOAT64.
+    Decimal(Arc<str>),
+    /// Its type was named (`DATE '…'`, a cast), or it is a variable's value: as firm as an expression.
+    Firm,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -399,20 +409,30 @@ pub(crate) struct ResolvedQuery {
 
 impl Expr {
     pub(crate) fn literal(value: Value, expr_type: Type, at: Offset) -> Self {
-        Self { kind: ExprKind::Literal { value, coercible: true }, expr_type, at }
+        Self { kind: ExprKind::Literal { value, origin: Origin::Written }, expr_type, at }
+    }
+
+    /// A value that is as firm as an expression.
+    pub(crate) fn firm(value: Value, expr_type: Type, at: Offset) -> Self {
+        Self { kind: ExprKind::Literal { value, origin: Origin::Firm }, expr_type, at }
     }
 
     pub(crate) fn column(column: ColumnId, expr_type: Type, at: Offset) -> Self {
         Self { kind: ExprKind::Column(column), expr_type, at }
     }
 
+    /// `ERROR(…)`: it never has a value, so that it can have any type.
+    pub(crate) fn is_error_call(&self) -> bool {
+        matches!(&self.kind, ExprKind::Call { function, .. } if function.function.name == "ERROR")
+    }
+
     /// `NULL` without a type of its own: it fits everywhere.
     pub(crate) fn is_untyped_null(&self) -> bool {
-        matches!(self.kind, ExprKind::Literal { value: Value::Null, coercible: true })
+        matches!(self.kind, ExprKind::Literal { value: Value::Null, origin: Origin::Written })
     }
 
     pub(crate) fn is_coercible_literal(&self) -> bool {
-        matches!(self.kind, ExprKind::Literal { coercible: true, .. })
+        matches!(self.kind, ExprKind::Literal { origin: Origin::Written | Origin::Decimal(_), .. })
     }
 
     pub(crate) fn as_literal(&self) -> Option<&Value> {
@@ -473,8 +493,9 @@ impl Plan {
             }
             Self::SetOperation(operation) => out.extend(&operation.columns),
             Self::Sessionize(sessionize) => {
-                out.extend(sessionize.columns.iter().map(|(_, id)| *id));
-                out.push(sessionize.session);
+                out.extend(
+                    sessionize.columns.iter().map(|(_, id)| *id).chain([sessionize.session]),
+                );
             }
         }
     }

@@ -15,11 +15,6 @@ macro_rules! switches {
             $($(#[doc = $doc])* $bug),+
         }
 
-        #[cfg(test)]
-        impl Bug {
-            pub(super) const ALL: &[Self] = &[$(Self::$bug),+];
-        }
-
         impl Tamper {
             $(
                 $(#[doc = $doc])*

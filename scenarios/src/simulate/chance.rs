@@ -12,7 +12,7 @@ pub(super) struct Dice(u64);
 
 impl Chance {
     pub(super) fn new(seed: u64) -> Self {
-        Self(mixed(seed ^ 0x5EED_0F_C0FFEE))
+        Self(mixed(seed ^ 0x5EED_0FC0_FFEE))
     }
 
     /// The dice for the n-th question of a kind.

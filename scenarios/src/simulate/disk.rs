@@ -23,7 +23,6 @@ pub(super) struct Disk {
     last: u64,
     /// A crash that a file operation has run into.
     crashed: Option<Loss>,
-    is_unsynced: bool,
     /// A planted bug: nothing is ever synced.
     ignores_syncs: bool,
 }
@@ -57,11 +56,6 @@ impl Disk {
         self.crashed.take()
     }
 
-    /// Whether a loss of power would lose something now.
-    pub(super) fn is_unsynced(&self) -> bool {
-        self.is_unsynced
-    }
-
     /// The machine goes down, or only the process.
     pub(super) fn lose(&mut self, loss: Loss) {
         self.crashed = None;
@@ -79,7 +73,6 @@ impl Disk {
         }
         self.durable_names = self.names.clone();
         self.files.values_mut().for_each(|file| file.durable = file.seen.clone());
-        self.is_unsynced = false;
         self.forget();
     }
 
@@ -158,7 +151,6 @@ impl Files for DiskHandle {
             }
             disk.files.insert(id, Content { seen: content, durable: Bytes::new() });
             disk.names.insert(path.to_owned(), id);
-            disk.is_unsynced = true;
             if is_full { Err(io::ErrorKind::StorageFull.into()) } else { Ok(id) }
         })
     }
@@ -176,7 +168,6 @@ impl Files for DiskHandle {
         self.change(Effect::DiskRename, |disk| {
             let id = disk.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
             disk.names.insert(to.to_owned(), id);
-            disk.is_unsynced = true;
             Ok(())
         })
     }
@@ -185,8 +176,6 @@ impl Files for DiskHandle {
         self.change(Effect::DiskSyncFolder, |disk| {
             if !disk.ignores_syncs {
                 disk.durable_names = disk.names.clone();
-                let durable = |file: &Content| file.seen == file.durable;
-                disk.is_unsynced = !disk.files.values().all(durable);
                 disk.forget();
             }
             Ok(())
@@ -196,7 +185,6 @@ impl Files for DiskHandle {
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.change(Effect::DiskRemove, |disk| {
             disk.names.remove(path).map(drop).ok_or(io::ErrorKind::NotFound)?;
-            disk.is_unsynced = true;
             Ok(())
         })
     }

@@ -124,7 +124,7 @@ impl Engine {
             coordinator,
             store,
             disk: handle,
-            sink: Sink::new(id, setup.tamper),
+            sink: Sink::new(id),
             source: Source::new(id, setup.tamper),
             commands,
             watermark,

@@ -1,8 +1,9 @@
 //! Calls: special forms that do not evaluate all their arguments, functions by their signatures, lambdas.
 //! Aggregate and analytic calls are in `window.rs`, routines in `routine.rs`.
 
+use super::overload::{Spelling, choose, choose_named};
 use super::path::nearest;
-use super::signature::{Pattern, Signature, Spelling, arrange, choose};
+use super::signature::{Arg, Pattern, Signature};
 use super::{Analyzer, coerce_to};
 use crate::ast::{self, Call};
 use crate::error::{Offset, Result, SqlError};
@@ -10,6 +11,10 @@ use crate::functions;
 use crate::resolved::{ArrayLambda, Expr, ExprKind, Function};
 use crate::sql_type::Type;
 use crate::value::Value;
+
+const IF: &str = "(BOOL, T1, T1) -> T1";
+const TWO_ALIKE: &str = "(T1, T1) -> T1";
+const MANY_ALIKE: &str = "([T1, ...]) -> T1";
 
 impl Analyzer<'_> {
     /// A call of a function of any kind.
@@ -39,9 +44,12 @@ impl Analyzer<'_> {
             return self.unknown_function(call, &parts, safe, at);
         }
         if call.distinct {
-            let text =
-                format!("{name} is not an aggregate function and cannot be called with DISTINCT");
+            let text = format!("Non-aggregate function {name} cannot be called with DISTINCT");
             return Err(SqlError::at(at, text));
+        }
+        if let Some(item) = call.order_by.first() {
+            let text = "ORDER BY in arguments is not supported on scalar functions";
+            return Err(SqlError::at(item.value.at, text));
         }
         let signatures = signatures_of(&name);
         let mut args = Vec::with_capacity(call.args.len());
@@ -52,8 +60,7 @@ impl Analyzer<'_> {
             };
             args.push((arg.name.as_ref().map(|name| name.name.clone()), value));
         }
-        let args = arrange(&signatures, args)?;
-        self.overload(&name, &signatures, &Spelling::Function(&name), args, safe, at)
+        self.overload(&name, &signatures, &Spelling::Function(&name), &args, safe, at)
     }
 
     /// A built-in function or operator by its name.
@@ -68,7 +75,8 @@ impl Analyzer<'_> {
         if signatures.is_empty() {
             return Err(SqlError::not_implemented(name.trim_start_matches('$')).or_at(at));
         }
-        self.overload(name, &signatures, spelling, args, false, at)
+        let args: Vec<Arg> = args.into_iter().map(|arg| (None, arg)).collect();
+        self.overload(name, &signatures, spelling, &args, false, at)
     }
 
     fn overload(
@@ -76,12 +84,14 @@ impl Analyzer<'_> {
         name: &str,
         signatures: &[Signature],
         spelling: &Spelling<'_>,
-        args: Vec<Expr>,
+        args: &[Arg],
         safe: bool,
         at: Offset,
     ) -> Result<Expr> {
-        let (number, fit) = choose(spelling, signatures, &args).map_err(|error| error.or_at(at))?;
-        let args = args
+        let (number, fit) =
+            choose_named(spelling, signatures, args).map_err(|error| error.or_at(at))?;
+        let args = fit
+            .args
             .into_iter()
             .zip(&fit.targets)
             .map(|(arg, target)| coerce_to(self.session, arg, target))
@@ -109,44 +119,48 @@ impl Analyzer<'_> {
     ) -> Result<Option<Expr>> {
         let args: Vec<&ast::Expr> = call.args.iter().map(|arg| &arg.value).collect();
         Ok(Some(match (name, &args[..]) {
-            ("IF", [condition, then, otherwise]) => {
-                let condition = self.condition(condition, "IF condition")?;
-                let values = vec![self.resolve(then)?, self.resolve(otherwise)?];
-                let (mut values, expr_type) = self.unify(values, "function IF", at)?;
-                let otherwise = Box::new(values.pop().expect("two values"));
-                let then = values.pop().expect("two values");
+            ("IF", _) => {
+                let args = self.resolve_all(&args)?;
+                let (mut values, expr_type) = self.function_form("IF", IF, args, at)?;
+                let otherwise = Box::new(values.pop().expect("three arguments"));
+                let then = values.pop().expect("three arguments");
+                let condition = values.pop().expect("three arguments");
                 let kind = ExprKind::Case { branches: vec![(condition, then)], otherwise };
                 Expr { kind, expr_type, at }
             }
-            ("COALESCE" | "IFNULL", [_, ..]) if name == "COALESCE" || args.len() == 2 => {
-                let values = self.resolve_all(&args)?;
-                let (values, expr_type) = self.unify(values, &format!("function {name}"), at)?;
+            ("COALESCE" | "IFNULL", _) => {
+                let signature = if name == "IFNULL" { TWO_ALIKE } else { MANY_ALIKE };
+                let args = self.resolve_all(&args)?;
+                let (values, expr_type) = self.function_form(name, signature, args, at)?;
+                if values.is_empty() {
+                    let reason = "Unable to determine type for function return type of kind T1";
+                    let text = format!(
+                        "No matching signature for function COALESCE with no arguments\n  \
+                         Signature: COALESCE([T1, ...])\n    {reason}"
+                    );
+                    return Err(SqlError::at(at, text));
+                }
                 Expr { kind: ExprKind::Coalesce(values), expr_type, at }
             }
             ("ZEROIFNULL", [value]) => {
-                let values =
-                    vec![self.resolve(value)?, Expr::literal(Value::Int64(0), Type::Int64, at)];
-                let (values, expr_type) = self.unify(values, "function ZEROIFNULL", at)?;
+                let zero = Expr::literal(Value::Int64(0), Type::Int64, at);
+                let values = vec![self.resolve(value)?, zero];
+                let (values, expr_type) = self.function_form(name, TWO_ALIKE, values, at)?;
                 Expr { kind: ExprKind::Coalesce(values), expr_type, at }
             }
-            ("NULLIF", [left, right]) => {
-                let (left, right) = (self.resolve(left)?, self.resolve(right)?);
-                let (left, right) = self.alike(left, right, "NULLIF")?;
-                let expr_type = left.expr_type.clone();
-                let kind = ExprKind::NullIf { left: Box::new(left), right: Box::new(right) };
-                Expr { kind, expr_type, at }
+            ("NULLIF", _) => {
+                let args = self.resolve_all(&args)?;
+                self.null_if(name, args, at)?
             }
             ("NULLIFZERO", [value]) => {
-                let left = self.resolve(value)?;
                 let zero = Expr::literal(Value::Int64(0), Type::Int64, at);
-                let (left, right) = self.alike(left, zero, "NULLIFZERO")?;
-                let expr_type = left.expr_type.clone();
-                let kind = ExprKind::NullIf { left: Box::new(left), right: Box::new(right) };
-                Expr { kind, expr_type, at }
+                let args = vec![self.resolve(value)?, zero];
+                self.null_if(name, args, at)?
             }
             ("IFERROR", [operand, instead]) => {
                 let values = self.resolve_all(&[operand, instead])?;
-                let (mut values, expr_type) = self.unify(values, "function IFERROR", at)?;
+                let (mut values, expr_type) =
+                    self.function_form("IFERROR", TWO_ALIKE, values, at)?;
                 let instead = values.pop().map(Box::new);
                 let operand = Box::new(values.pop().expect("two values"));
                 Expr { kind: ExprKind::IfError { operand, instead }, expr_type, at }
@@ -167,6 +181,46 @@ impl Analyzer<'_> {
             }
             _ => return self.lambda_form(name, call, safe, at),
         }))
+    }
+
+    fn null_if(&mut self, name: &str, args: Vec<Expr>, at: Offset) -> Result<Expr> {
+        let (mut sides, expr_type) = self.function_form(name, TWO_ALIKE, args, at)?;
+        if !expr_type.is_comparable() {
+            let text = format!("{name} is not defined for arguments of type {expr_type}");
+            return Err(SqlError::at(at, text));
+        }
+        let right = Box::new(sides.pop().expect("two arguments"));
+        let left = Box::new(sides.pop().expect("two arguments"));
+        Ok(Expr { kind: ExprKind::NullIf { left, right }, expr_type, at })
+    }
+
+    /// The arguments of a form of the language as its signature wants them, and its type.
+    fn function_form(
+        &mut self,
+        name: &str,
+        signature: &'static str,
+        args: Vec<Expr>,
+        at: Offset,
+    ) -> Result<(Vec<Expr>, Type)> {
+        self.form(&Spelling::Function(name), signature, args, at)
+    }
+
+    pub(super) fn form(
+        &mut self,
+        spelling: &Spelling<'_>,
+        signature: &'static str,
+        args: Vec<Expr>,
+        at: Offset,
+    ) -> Result<(Vec<Expr>, Type)> {
+        let signatures = [Signature::parse(signature)];
+        let (_, fit) = choose(spelling, &signatures, args).map_err(|error| error.or_at(at))?;
+        let args = fit
+            .args
+            .into_iter()
+            .zip(&fit.targets)
+            .map(|(arg, target)| coerce_to(self.session, arg, target))
+            .collect::<Result<Vec<_>>>()?;
+        Ok((args, fit.result))
     }
 
     /// `ARRAY_FILTER(array, e -> …)` and its like.
@@ -260,7 +314,7 @@ impl Analyzer<'_> {
             return Err(SqlError::at(at, text));
         }
         let name = parts.join(".");
-        let hint = nearest(&name, functions::names())
+        let hint = nearest(&name.to_ascii_uppercase(), functions::names())
             .map(|name| format!("; Did you mean {}?", name.to_ascii_lowercase()))
             .unwrap_or_default();
         Err(SqlError::at(at, format!("Function not found: {name}{hint}")))

@@ -2,8 +2,8 @@
 //! expressions. The rules themselves are `cast/rules.rs`.
 
 use crate::cast::{cast, is_coercible, is_literal_coercible};
-use crate::error::{Result, SqlError};
-use crate::resolved::{Expr, ExprKind};
+use crate::error::{Offset, Result, SqlError};
+use crate::resolved::{ColumnId, Expr, ExprKind, Origin};
 use crate::session::Session;
 use crate::sql_type::{StructField, Type};
 use crate::value::Value;
@@ -13,7 +13,7 @@ pub(super) fn distance(expr: &Expr, to: &Type) -> Option<u32> {
     if expr.expr_type == *to {
         return Some(0);
     }
-    if expr.is_untyped_null() {
+    if expr.is_untyped_null() || expr.is_error_call() {
         return Some(1);
     }
     match (&expr.kind, to) {
@@ -60,11 +60,20 @@ pub(crate) fn coerce_to(session: &Session, expr: Expr, to: &Type) -> Result<Expr
         return Ok(expr);
     }
     let at = expr.at;
+    if expr.is_error_call() {
+        return Ok(Expr { expr_type: to.clone(), ..expr });
+    }
     match (expr.kind, to) {
-        (ExprKind::Literal { value, coercible }, _) => {
-            let value = literal_to(session, &value, &expr.expr_type, to)
-                .map_err(|error| error.or_at(at))?;
-            Ok(Expr { kind: ExprKind::Literal { value, coercible }, expr_type: to.clone(), at })
+        (ExprKind::Literal { value, origin }, _) => {
+            let value = match &origin {
+                Origin::Decimal(digits) if matches!(to, Type::Numeric | Type::BigNumeric) => {
+                    literal_to(session, &Value::string(digits), &Type::String, to)
+                        .map_err(|_| not_a_literal(digits, to))
+                }
+                _ => literal_to(session, &value, &expr.expr_type, to),
+            };
+            let value = value.map_err(|error| error.or_at(at))?;
+            Ok(Expr { kind: ExprKind::Literal { value, origin }, expr_type: to.clone(), at })
         }
         (ExprKind::Array(elements), Type::Array(element)) => {
             let elements = elements
@@ -104,18 +113,38 @@ pub(crate) fn literal_to(
             Value::String(text) => format!("\"{text}\""),
             _ => crate::value::text::display(value, from, session),
         };
-        SqlError::evaluation(format!("Could not cast literal {text} to type {to}"))
+        not_a_literal(&text, to)
     })
+}
+
+fn not_a_literal(text: &str, to: &Type) -> SqlError {
+    SqlError::evaluation(format!("Could not cast literal {text} to type {to}"))
 }
 
 /// The type that all expressions can have.
 pub(super) fn common_type<'e>(exprs: impl IntoIterator<Item = &'e Expr>) -> Option<Type> {
     let exprs: Vec<&Expr> = exprs.into_iter().collect();
-    let typed = |expr: &&&Expr| !expr.is_untyped_null() && !is_empty_array(expr);
-    let mut common: Option<Type> = None;
-    // Expressions decide before literals do.
+    let is_typed =
+        |expr: &&&Expr| !expr.is_untyped_null() && !is_empty_array(expr) && !expr.is_error_call();
+    let typed: Vec<&Expr> = exprs.iter().filter(is_typed).copied().collect();
+    let common = match typed.first().map(|first| &first.expr_type) {
+        None => {
+            let empty = exprs.iter().find(|expr| is_empty_array(expr));
+            return empty.or(exprs.first()).map(|expr| expr.expr_type.clone());
+        }
+        Some(first) if typed.iter().all(|expr| expr.expr_type == *first) => first.clone(),
+        Some(Type::Struct(fields)) => common_struct(&typed, fields)?,
+        Some(Type::Array(_)) => common_array(&typed)?,
+        Some(_) => common_simple(&typed)?,
+    };
+    exprs.iter().all(|expr| distance(expr, &common).is_some()).then_some(common)
+}
+
+/// Expressions decide before literals do.
+fn common_simple(exprs: &[&Expr]) -> Option<Type> {
     let (literals, firm): (Vec<&Expr>, Vec<&Expr>) =
-        exprs.iter().filter(typed).partition(|expr| expr.is_coercible_literal());
+        exprs.iter().partition(|expr| expr.is_coercible_literal());
+    let mut common: Option<Type> = None;
     for expr in firm {
         common = Some(match common {
             None => expr.expr_type.clone(),
@@ -126,15 +155,57 @@ pub(super) fn common_type<'e>(exprs: impl IntoIterator<Item = &'e Expr>) -> Opti
         common = Some(match common {
             None => expr.expr_type.clone(),
             Some(common) if distance(expr, &common).is_some() => common,
+            Some(common) if common_is_literal(exprs, &common) => expr.expr_type.clone(),
             Some(common) => supertype(&common, &expr.expr_type)?,
         });
     }
-    match common {
-        Some(common) => {
-            exprs.iter().all(|expr| distance(expr, &common).is_some()).then_some(common)
-        }
-        None => exprs.first().map(|expr| expr.expr_type.clone()),
+    common
+}
+
+/// Whether only literals have a type, and all of them become what stands after them: `['a', b'b']`.
+fn common_is_literal(exprs: &[&Expr], common: &Type) -> bool {
+    *common == Type::String
+        && exprs.iter().all(|expr| expr.is_coercible_literal())
+        && exprs.iter().all(|expr| matches!(expr.expr_type, Type::String | Type::Bytes))
+}
+
+/// Structs have a type in common when each of their fields does; the first gives the names.
+fn common_struct(exprs: &[&Expr], names: &[StructField]) -> Option<Type> {
+    let mut fields = Vec::with_capacity(names.len());
+    for (index, name) in names.iter().enumerate() {
+        let values = exprs
+            .iter()
+            .map(|expr| match (&expr.kind, &expr.expr_type) {
+                (ExprKind::Struct(values), _) if values.len() == names.len() => {
+                    Some(values[index].clone())
+                }
+                (_, Type::Struct(fields)) if fields.len() == names.len() => {
+                    Some(sample(fields[index].field_type.clone(), expr.at))
+                }
+                _ => None,
+            })
+            .collect::<Option<Vec<_>>>()?;
+        fields.push(StructField { name: name.name.clone(), field_type: common_type(&values)? });
     }
+    Some(Type::struct_of(fields))
+}
+
+/// Arrays as written coerce element by element; others do not.
+fn common_array(exprs: &[&Expr]) -> Option<Type> {
+    let mut elements = Vec::new();
+    for expr in exprs {
+        match (&expr.kind, &expr.expr_type) {
+            (ExprKind::Array(values), _) => elements.extend(values.iter().cloned()),
+            (_, Type::Array(element)) => elements.push(sample((**element).clone(), expr.at)),
+            _ => return None,
+        }
+    }
+    common_type(&elements).map(Type::array_of)
+}
+
+/// An expression of which the type alone is known.
+fn sample(expr_type: Type, at: Offset) -> Expr {
+    Expr::column(ColumnId(u32::MAX), expr_type, at)
 }
 
 fn is_empty_array(expr: &Expr) -> bool {

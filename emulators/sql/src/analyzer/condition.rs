@@ -1,30 +1,31 @@
 //! Conditions: comparisons and what both sides must have in common, `IN`, `BETWEEN`, `IS`, `LIKE`.
 
 use super::Analyzer;
-use super::coercion::{coerce_to, common_type};
-use super::signature::Spelling;
+use super::coercion::{coerce_to, common_type, distance};
+use super::expression::no_null_operand;
+use super::overload::{Spelling, type_set, type_text};
 use crate::ast::{self, InSource, IsWhat, LikeQuantifier};
 use crate::error::{Offset, Result, SqlError};
-use crate::resolved::{Comparison, Expr, ExprKind, Patterns, Subquery};
+use crate::resolved::{ColumnId, Comparison, Expr, ExprKind, Patterns, Subquery};
 use crate::sql_type::Type;
 use crate::value::Value;
 
 impl Analyzer<'_> {
     /// Both sides as their common type.
-    pub(super) fn alike(&mut self, left: Expr, right: Expr, sign: &str) -> Result<(Expr, Expr)> {
-        // A literal that cannot be read as the other side's type says so itself.
-        let common = common_type([&left, &right]);
-        let Some(common) = common.filter(Type::is_comparable) else {
-            let types = format!("{}, {}", left.expr_type, right.expr_type);
-            let text = format!(
-                "No matching signature for operator {sign}\n  Argument types: {types}\n  Signature: T1 {sign} T1\n    \
-                 Unable to find common supertype for templated argument <T1>\n      \
-                 Input types for <T1>: {{{types}}}"
-            );
-            return Err(SqlError::at(left.at, text));
-        };
-        let mut left = coerce_to(self.session, left, &common)?;
-        let mut right = coerce_to(self.session, right, &common)?;
+    pub(super) fn alike(
+        &mut self,
+        left: Expr,
+        right: Expr,
+        spelling: &Spelling<'_>,
+    ) -> Result<(Expr, Expr)> {
+        let at = left.at;
+        let (mut sides, common) = self.form(spelling, "(T1, T1) -> T1", vec![left, right], at)?;
+        if !common.is_comparable() {
+            let text = format!("Equality is not defined for arguments of type {common}");
+            return Err(SqlError::at(at, text));
+        }
+        let (mut right, mut left) =
+            (sides.pop().expect("two sides"), sides.pop().expect("two sides"));
         if common == Type::String && (is_collated(&left) || is_collated(&right)) {
             left = self.collation_key(left)?;
             right = self.collation_key(right)?;
@@ -43,10 +44,12 @@ impl Analyzer<'_> {
         operator: Comparison,
         left: Expr,
         right: Expr,
-        sign: &str,
         at: Offset,
     ) -> Result<Expr> {
-        let (left, right) = self.alike(left, right, sign)?;
+        let sign = sign_of(operator);
+        let nulls = no_null_operand(sign, [&left, &right]);
+        let (left, right) = self.alike(left, right, &Spelling::Comparison(sign))?;
+        nulls?;
         let is_order = !matches!(operator, Comparison::Equal | Comparison::NotEqual);
         if is_order && !left.expr_type.is_orderable() {
             let text = format!(
@@ -56,8 +59,7 @@ impl Analyzer<'_> {
             );
             return Err(SqlError::at(at, text));
         }
-        let kind = ExprKind::Compare { operator, left: Box::new(left), right: Box::new(right) };
-        Ok(Expr { kind, expr_type: Type::Bool, at })
+        Ok(comparison(operator, left, right, at))
     }
 
     pub(super) fn between(
@@ -65,20 +67,44 @@ impl Analyzer<'_> {
         operand: &ast::Expr,
         low: &ast::Expr,
         high: &ast::Expr,
+        operator_at: Offset,
         at: Offset,
     ) -> Result<Expr> {
-        let (operand, low, high) =
-            (self.resolve(operand)?, self.resolve(low)?, self.resolve(high)?);
-        let low = self.compare(Comparison::GreaterOrEqual, operand.clone(), low, "BETWEEN", at)?;
-        let high = self.compare(Comparison::LessOrEqual, operand, high, "BETWEEN", at)?;
+        let sides = vec![self.resolve(operand)?, self.resolve(low)?, self.resolve(high)?];
+        let (mut sides, common) =
+            self.form(&Spelling::Between, "(T1, T1, T1) -> T1", sides, operator_at)?;
+        if !common.is_orderable() {
+            let text = format!("BETWEEN is not defined for arguments of type {common}");
+            return Err(SqlError::at(operator_at, text));
+        }
+        let (high, low) = (sides.pop().expect("three sides"), sides.pop().expect("three sides"));
+        let operand = sides.pop().expect("three sides");
+        let low = comparison(Comparison::GreaterOrEqual, operand.clone(), low, at);
+        let high = comparison(Comparison::LessOrEqual, operand, high, at);
         Ok(Expr { kind: ExprKind::And(vec![low, high]), expr_type: Type::Bool, at })
     }
 
     pub(super) fn is(&mut self, operand: &ast::Expr, what: IsWhat, at: Offset) -> Result<Expr> {
-        let operand = Box::new(match what {
-            IsWhat::Null => self.resolve(operand)?,
-            _ => self.condition(operand, "Operand of IS")?,
-        });
+        let operand = self.resolve(operand)?;
+        let words = match what {
+            IsWhat::Null => {
+                let kind = ExprKind::IsNull(Box::new(operand));
+                return Ok(Expr { kind, expr_type: Type::Bool, at });
+            }
+            IsWhat::Unknown if distance(&operand, &Type::Bool).is_none() => {
+                let text = format!(
+                    "Operand of IS UNKNOWN must be coercible to BOOL, but has type {}",
+                    operand.expr_type
+                );
+                return Err(SqlError::at(operand.at, text));
+            }
+            IsWhat::Unknown => "IS UNKNOWN",
+            IsWhat::True => "IS TRUE",
+            IsWhat::False => "IS FALSE",
+        };
+        let (mut operands, _) =
+            self.form(&Spelling::Postfix(words), "(BOOL) -> BOOL", vec![operand], at)?;
+        let operand = Box::new(operands.pop().expect("one operand"));
         let kind = match what {
             IsWhat::Null | IsWhat::Unknown => ExprKind::IsNull(operand),
             IsWhat::True => ExprKind::IsBool { operand, expected: true },
@@ -91,6 +117,7 @@ impl Analyzer<'_> {
         &mut self,
         operand: &ast::Expr,
         source: &InSource,
+        operator_at: Offset,
         at: Offset,
     ) -> Result<Expr> {
         let operand = self.resolve(operand)?;
@@ -100,7 +127,7 @@ impl Analyzer<'_> {
                     list.iter().map(|item| self.resolve(item)).collect::<Result<Vec<_>>>()?;
                 let common = common_type(std::iter::once(&operand).chain(&list))
                     .filter(Type::is_comparable)
-                    .ok_or_else(|| no_common("IN", &operand, list.first()))?;
+                    .ok_or_else(|| no_list_match("IN", &operand, &list, operator_at))?;
                 let operand = Box::new(coerce_to(self.session, operand, &common)?);
                 let list = list
                     .into_iter()
@@ -108,42 +135,70 @@ impl Analyzer<'_> {
                     .collect::<Result<Vec<_>>>()?;
                 ExprKind::In { operand, list }
             }
-            InSource::Unnest(array) => {
-                let array = self.resolve(array)?;
-                let Some(element) = array.expr_type.element().cloned() else {
-                    let text = format!(
-                        "Second argument of IN UNNEST must be an array but was {}",
-                        array.expr_type
-                    );
-                    return Err(SqlError::at(array.at, text));
-                };
-                let sample = Expr {
-                    kind: ExprKind::Column(crate::resolved::ColumnId(u32::MAX)),
-                    expr_type: element,
-                    at: array.at,
-                };
-                let common = common_type([&operand, &sample])
-                    .ok_or_else(|| no_common("IN UNNEST", &operand, Some(&sample)))?;
-                let operand = Box::new(coerce_to(self.session, operand, &common)?);
-                let array = Box::new(coerce_to(self.session, array, &Type::array_of(common))?);
-                ExprKind::InArray { operand, array }
-            }
-            InSource::Subquery(query) => {
-                let (subquery, columns) = self.subquery(query)?;
-                let [column] = &columns[..] else {
-                    let text = "Subquery of type IN must have only one output column";
-                    return Err(SqlError::at(query.at, text));
-                };
-                let sample = Expr::column(column.id, column.column_type.clone(), query.at);
-                let common = common_type([&operand, &sample])
-                    .filter(Type::is_comparable)
-                    .ok_or_else(|| no_common("IN", &operand, Some(&sample)))?;
-                let operand = Box::new(coerce_to(self.session, operand, &common)?);
-                let subquery = self.subquery_as(subquery, &sample, &common)?;
-                ExprKind::InSubquery { operand, subquery }
-            }
+            InSource::Unnest(array) => self.in_array(operand, array, operator_at)?,
+            InSource::Subquery(query) => self.in_subquery(operand, query, at)?,
         };
         Ok(Expr { kind, expr_type: Type::Bool, at })
+    }
+
+    fn in_array(
+        &mut self,
+        operand: Expr,
+        array: &ast::Expr,
+        operator_at: Offset,
+    ) -> Result<ExprKind> {
+        let array = self.resolve(array)?;
+        let null_array = array.is_untyped_null();
+        let element = match &array.expr_type {
+            Type::Array(element) => (**element).clone(),
+            _ if null_array => operand.expr_type.clone(),
+            other => {
+                let text = format!("Second argument of IN UNNEST must be an array but was {other}");
+                return Err(SqlError::at(array.at, text));
+            }
+        };
+        // The elements of an array as written coerce like literals; an empty one has any type.
+        let common = match &array.kind {
+            ExprKind::Array(elements) => {
+                common_type(std::iter::once(&operand).chain(elements.iter()))
+            }
+            _ if null_array => Some(element),
+            _ => {
+                let sample = Expr::column(ColumnId(u32::MAX), element, array.at);
+                common_type([&operand, &sample])
+            }
+        };
+        let Some(common) = common.filter(Type::is_comparable) else {
+            let text = format!(
+                "No matching signature for operator IN UNNEST for argument types: {}, {}",
+                type_text(&operand),
+                array.expr_type
+            );
+            return Err(SqlError::at(operator_at, text));
+        };
+        let operand = Box::new(coerce_to(self.session, operand, &common)?);
+        let array = Box::new(coerce_to(self.session, array, &Type::array_of(common))?);
+        Ok(ExprKind::InArray { operand, array })
+    }
+
+    fn in_subquery(&mut self, operand: Expr, query: &ast::Query, at: Offset) -> Result<ExprKind> {
+        let (subquery, columns) = self.subquery(query)?;
+        let [column] = &columns[..] else {
+            let text = "Subquery of type IN must have only one output column";
+            return Err(SqlError::at(query.at, text));
+        };
+        let sample = Expr::column(column.id, column.column_type.clone(), query.at);
+        let common = common_type([&operand, &sample]).filter(Type::is_comparable);
+        let Some(common) = common else {
+            let text = format!(
+                "Cannot execute IN subquery with uncomparable types {} and {}",
+                operand.expr_type, column.column_type
+            );
+            return Err(SqlError::at(at, text));
+        };
+        let operand = Box::new(coerce_to(self.session, operand, &common)?);
+        let subquery = self.subquery_as(subquery, &sample, &common)?;
+        Ok(ExprKind::InSubquery { operand, subquery })
     }
 
     /// A subquery of one column with that column as another type.
@@ -167,7 +222,9 @@ impl Analyzer<'_> {
         let (source, all) = match quantifier {
             LikeQuantifier::One(pattern) => {
                 let args = vec![self.resolve(operand)?, self.resolve(pattern)?];
-                return self.builtin("$like", &Spelling::Operator("LIKE"), args, at);
+                let nulls = no_null_operand("LIKE", &args);
+                let like = self.builtin("$like", &Spelling::Comparison("LIKE"), args, at)?;
+                return nulls.map(|()| like);
             }
             LikeQuantifier::Any(source) => (source, false),
             LikeQuantifier::All(source) => (source, true),
@@ -197,17 +254,32 @@ fn is_collated(expr: &Expr) -> bool {
         && args.get(1).and_then(Expr::as_literal).and_then(Value::as_str) == Some("und:ci")
 }
 
-fn no_common(operator: &str, left: &Expr, right: Option<&Expr>) -> SqlError {
-    let types = match right {
-        Some(right) => format!("{}, {}", left.expr_type, right.expr_type),
-        None => left.expr_type.to_string(),
-    };
+/// `IN` over types that have nothing in common: every type of the list once.
+fn no_list_match(operator: &str, operand: &Expr, list: &[Expr], at: Offset) -> SqlError {
+    let typed = list.iter().filter(|item| !item.is_untyped_null());
+    let types = type_set(typed.map(|item| &item.expr_type));
+    let literal = if operand.is_coercible_literal() { "literal " } else { "" };
     let text = format!(
-        "No matching signature for operator {operator} for argument types {} and {{{}}}",
-        left.expr_type,
-        right.map(|right| right.expr_type.to_string()).unwrap_or(types)
+        "No matching signature for operator {operator} for argument types {literal}{} and {{{types}}}",
+        operand.expr_type
     );
-    SqlError::at(left.at, text)
+    SqlError::at(at, text)
+}
+
+pub(super) fn comparison(operator: Comparison, left: Expr, right: Expr, at: Offset) -> Expr {
+    let kind = ExprKind::Compare { operator, left: Box::new(left), right: Box::new(right) };
+    Expr { kind, expr_type: Type::Bool, at }
+}
+
+fn sign_of(operator: Comparison) -> &'static str {
+    match operator {
+        Comparison::Equal => "=",
+        Comparison::NotEqual => "!=",
+        Comparison::Less => "<",
+        Comparison::LessOrEqual => "<=",
+        Comparison::Greater => ">",
+        Comparison::GreaterOrEqual => ">=",
+    }
 }
 
 fn order_name(operator: Comparison) -> &'static str {

@@ -1,12 +1,14 @@
 //! `CASE`, casts, arrays, structs, subqueries and bindings: expressions that put others together.
 
-use super::coercion::{coerce_to, common_type};
+use super::coercion::{coerce_to, common_type, distance};
+use super::condition::comparison;
 use super::expression::implied_name;
-use super::signature::Spelling;
+use super::overload::{Spelling, type_set, type_text};
 use super::{Analyzer, literal_to};
 use crate::ast::{self, SubqueryKind};
 use crate::error::{Offset, Result, SqlError};
-use crate::resolved::{Comparison, Expr, ExprKind};
+use crate::resolved::{Comparison, Expr, ExprKind, Origin};
+use crate::session::Session;
 use crate::sql_type::{StructField, Type};
 use crate::value::Value;
 use std::sync::Arc;
@@ -23,51 +25,40 @@ impl Analyzer<'_> {
         let mut whens = Vec::with_capacity(branches.len());
         let mut thens = Vec::with_capacity(branches.len() + 1);
         for branch in branches {
-            whens.push(match &operand {
-                None => self.condition(&branch.when, "WHEN clause")?,
-                Some(operand) => {
-                    let value = self.resolve(&branch.when)?;
-                    self.compare(Comparison::Equal, operand.clone(), value, "=", at)?
-                }
-            });
+            whens.push(self.resolve(&branch.when)?);
             thens.push(self.resolve(&branch.then)?);
         }
         thens.push(match otherwise {
             Some(otherwise) => self.resolve(otherwise)?,
             None => Expr::literal(Value::Null, Type::Int64, at),
         });
-        let (mut thens, expr_type) = self.unify(thens, "CASE", at)?;
+        let Some(expr_type) = common_type(&thens) else {
+            return Err(case_mismatch(operand.as_ref(), &whens, &thens, at));
+        };
+        let whens = match operand {
+            None if whens.iter().any(|when| distance(when, &Type::Bool).is_none()) => {
+                return Err(case_mismatch(None, &whens, &thens, at));
+            }
+            None => self.coerce_all(whens, &Type::Bool)?,
+            Some(operand) => {
+                let common = common_type(std::iter::once(&operand).chain(&whens));
+                let Some(common) = common.filter(Type::is_comparable) else {
+                    return Err(case_mismatch(Some(&operand), &whens, &thens, at));
+                };
+                let operand = coerce_to(self.session, operand, &common)?;
+                let values = self.coerce_all(whens, &common)?;
+                let equal = |value| comparison(Comparison::Equal, operand.clone(), value, at);
+                values.into_iter().map(equal).collect()
+            }
+        };
+        let mut thens = self.coerce_all(thens, &expr_type)?;
         let otherwise = Box::new(thens.pop().expect("the else branch was pushed"));
         let branches = whens.into_iter().zip(thens).collect();
         Ok(Expr { kind: ExprKind::Case { branches, otherwise }, expr_type, at })
     }
 
-    /// Expressions as their common type.
-    pub(super) fn unify(
-        &mut self,
-        exprs: Vec<Expr>,
-        what: &str,
-        at: Offset,
-    ) -> Result<(Vec<Expr>, Type)> {
-        let Some(common) = common_type(&exprs) else {
-            let mut types: Vec<String> = exprs
-                .iter()
-                .filter(|expr| !expr.is_untyped_null())
-                .map(|expr| expr.expr_type.to_string())
-                .collect();
-            types.dedup();
-            let text = format!(
-                "No matching signature for {what}\n  Argument types: {}\n  \
-                 Unable to find common supertype for templated argument <T1>",
-                types.join(", ")
-            );
-            return Err(SqlError::at(at, text));
-        };
-        let exprs = exprs
-            .into_iter()
-            .map(|expr| coerce_to(self.session, expr, &common))
-            .collect::<Result<Vec<_>>>()?;
-        Ok((exprs, common))
+    fn coerce_all(&self, exprs: Vec<Expr>, to: &Type) -> Result<Vec<Expr>> {
+        exprs.into_iter().map(|expr| coerce_to(self.session, expr, to)).collect()
     }
 
     pub(super) fn cast_expr(
@@ -95,9 +86,13 @@ impl Analyzer<'_> {
                 // NULL and [] have no type of their own.
                 let kind = match operand.kind {
                     ExprKind::Array(list) => ExprKind::Array(list),
-                    _ => ExprKind::Literal { value: Value::Null, coercible: false },
+                    _ => ExprKind::Literal { value: Value::Null, origin: Origin::Firm },
                 };
                 return Ok(Expr { kind, expr_type: to, at });
+            }
+            let operand = digits_as(self.session, operand, &to);
+            if operand.expr_type == to && target.parameters.is_empty() {
+                return Ok(Expr { at, ..operand });
             }
             if !crate::cast::is_castable(&operand.expr_type, &to) {
                 let text = format!("Invalid cast from {} to {to}", operand.expr_type);
@@ -111,8 +106,7 @@ impl Analyzer<'_> {
             {
                 let value = literal_to(self.session, value, &operand.expr_type, &to);
                 if let Ok(value) = value {
-                    let kind = ExprKind::Literal { value, coercible: false };
-                    return Ok(Expr { kind, expr_type: to, at });
+                    return Ok(Expr::firm(value, to, at));
                 }
             }
             ExprKind::Cast {
@@ -154,39 +148,24 @@ impl Analyzer<'_> {
         let element = element.map(|element| self.written_type(element)).transpose()?;
         let elements =
             elements.iter().map(|value| self.resolve(value)).collect::<Result<Vec<_>>>()?;
-        let (elements, element) = match element {
-            Some(Type::Array(element)) => {
-                let what = "Array element";
-                let elements = elements
-                    .into_iter()
-                    .map(|value| self.coerce(value, &element, what))
-                    .collect::<Result<Vec<_>>>()?;
-                (elements, (*element).clone())
-            }
-            Some(element) => {
-                let elements = elements
-                    .into_iter()
-                    .map(|value| self.coerce(value, &element, "Array element"))
-                    .collect::<Result<Vec<_>>>()?;
-                (elements, element)
-            }
-            None if elements.is_empty() => (elements, Type::Int64),
-            None => {
-                let types: Vec<String> =
-                    elements.iter().map(|value| value.expr_type.to_string()).collect();
-                self.unify(elements, "array", at).map_err(|_| {
-                    let text = format!(
-                        "Array elements of types {{{}}} do not have a common supertype",
-                        types.join(", ")
-                    );
-                    SqlError::at(at, text)
-                })?
-            }
+        let element = match element {
+            Some(Type::Array(element)) => (*element).clone(),
+            Some(element) => element,
+            None if elements.is_empty() => Type::Int64,
+            None => common_type(&elements).ok_or_else(|| no_common_element(&elements, at))?,
         };
         if matches!(element, Type::Array(_)) {
-            let text = "Cannot construct array with element type ARRAY because nested arrays are not supported";
-            return Err(SqlError::at(at, text));
+            let text = format!(
+                "Cannot construct array with element type {element} because nested arrays are not supported"
+            );
+            return Err(SqlError::at(elements.first().map_or(at, |first| first.at), text));
         }
+        if let Some(value) = elements.iter().find(|value| distance(value, &element).is_none()) {
+            let text =
+                format!("Array element type {} does not coerce to {element}", value.expr_type);
+            return Err(SqlError::at(value.at, text));
+        }
+        let elements = self.coerce_all(elements, &element)?;
         Ok(Expr { kind: ExprKind::Array(elements), expr_type: Type::array_of(element), at })
     }
 
@@ -209,11 +188,20 @@ impl Analyzer<'_> {
                 );
                 return Err(SqlError::at(at, text));
             }
-            let values = values
-                .into_iter()
-                .zip(fields)
-                .map(|(value, field)| self.coerce(value, &field.field_type, "Struct field"))
-                .collect::<Result<Vec<_>>>()?;
+            let coerced =
+                values.into_iter().zip(fields).enumerate().map(|(index, (value, field))| {
+                    if distance(&value, &field.field_type).is_some() {
+                        return coerce_to(self.session, value, &field.field_type);
+                    }
+                    let text = format!(
+                        "Struct field {} has type {} which does not coerce to {}",
+                        index + 1,
+                        value.expr_type,
+                        field.field_type
+                    );
+                    Err(SqlError::at(value.at, text))
+                });
+            let values = coerced.collect::<Result<Vec<_>>>()?;
             return Ok(Expr { kind: ExprKind::Struct(values), expr_type: to, at });
         }
         let fields = items.iter().zip(&values).map(|(item, value)| {
@@ -257,7 +245,9 @@ impl Analyzer<'_> {
             SubqueryKind::Array => {
                 let element = one("ARRAY")?;
                 if matches!(element, Type::Array(_)) {
-                    let text = "Cannot use array subquery with column of type ARRAY because nested arrays are not supported";
+                    let text = format!(
+                        "Cannot use array subquery with column of type {element} because nested arrays are not supported"
+                    );
                     return Err(SqlError::at(at, text));
                 }
                 (ExprKind::ArraySubquery(subquery), Type::array_of(element))
@@ -293,4 +283,69 @@ impl Analyzer<'_> {
         let expr_type = body.expr_type.clone();
         Ok(Expr { kind: ExprKind::Let { bindings: bound, body: Box::new(body) }, expr_type, at })
     }
+}
+
+/// A decimal number as written becomes NUMERIC by its digits.
+fn digits_as(session: &Session, operand: Expr, to: &Type) -> Expr {
+    let is_decimal = matches!(operand.kind, ExprKind::Literal { origin: Origin::Decimal(_), .. });
+    if !is_decimal || !matches!(to, Type::Numeric | Type::BigNumeric) {
+        return operand;
+    }
+    match coerce_to(session, operand.clone(), to) {
+        Ok(Expr { kind: ExprKind::Literal { value, .. }, at, .. }) => {
+            Expr::firm(value, to.clone(), at)
+        }
+        _ => operand,
+    }
+}
+
+fn no_common_element(elements: &[Expr], at: Offset) -> SqlError {
+    let typed = elements.iter().filter(|element| !element.is_untyped_null());
+    let types = type_set(typed.map(|element| &element.expr_type));
+    let text = format!("Array elements of types {{{types}}} do not have a common supertype");
+    SqlError::at(at, text)
+}
+
+/// Why a `CASE` does not fit together.
+fn case_mismatch(operand: Option<&Expr>, whens: &[Expr], thens: &[Expr], at: Offset) -> SqlError {
+    let texts = |exprs: &[Expr]| exprs.iter().map(type_text).collect::<Vec<_>>();
+    let (when_types, then_types) = (texts(whens), texts(thens));
+    if let Some(operand) = operand {
+        let pairs = when_types.into_iter().zip(&then_types);
+        let inner = pairs.flat_map(|(when, then)| [when, then.clone()]);
+        let types: Vec<String> = std::iter::once(type_text(operand))
+            .chain(inner)
+            .chain(then_types.last().cloned())
+            .collect();
+        let text = format!(
+            "No matching signature for operator CASE\n  Argument types: {}",
+            types.join(", ")
+        );
+        return SqlError::at(at, text);
+    }
+    let mut text = "No matching signature for operator CASE".to_owned();
+    let wrong: Vec<&str> = whens
+        .iter()
+        .zip(&when_types)
+        .filter(|(when, _)| when.expr_type != Type::Bool)
+        .map(|(_, found)| found.as_str())
+        .collect();
+    if !wrong.is_empty() {
+        text += &format!("; all WHEN argument types must be BOOL but found: {}", wrong.join(", "));
+    }
+    if common_type(thens).is_none() {
+        let typed = thens.iter().filter(|then| !then.is_untyped_null());
+        text += &format!(
+            "; all THEN/ELSE arguments must be coercible to a common type but found: {}",
+            type_set(typed.map(|then| &then.expr_type))
+        );
+    }
+    let pairs: Vec<String> =
+        when_types.iter().zip(&then_types).map(|(when, then)| format!("({when} {then})")).collect();
+    text += &format!(
+        "; actual argument types (WHEN THEN) ELSE: {} {}",
+        pairs.join(" "),
+        then_types.last().map_or("NULL", String::as_str)
+    );
+    SqlError::at(at, text)
 }

@@ -178,7 +178,7 @@ impl Analyzer<'_> {
     pub(crate) fn target_from(&mut self, target: Target, from: &FromItem) -> Result<Target> {
         let Target { description, plan, names, row_number, columns } = target;
         let (plan, names) =
-            self.join_right(JoinKind::Inner, plan, names, from, &JoinCondition::None, from.at)?;
+            self.join_right(JoinKind::Cross, plan, names, from, &JoinCondition::None, from.at)?;
         Ok(Target { description, plan, names, row_number, columns })
     }
 

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use super::Analyzer;
 use super::coercion::{coerce_to, distance};
-use super::signature::Spelling;
+use super::overload::Spelling;
+use super::{Analyzer, TypedValue};
 use crate::ast::{self, BinaryOperator, LiteralKind};
 use crate::error::{Offset, Result, SqlError};
-use crate::resolved::{Comparison, Expr, ExprKind};
+use crate::resolved::{Comparison, Expr, ExprKind, Origin};
 use crate::sql_type::{StructField, Type};
 use crate::value::Value;
 
@@ -19,12 +19,7 @@ impl Analyzer<'_> {
             ast::ExprKind::Null => Ok(Expr::literal(Value::Null, Type::Int64, at)),
             ast::ExprKind::Bool(value) => Ok(Expr::literal(Value::Bool(*value), Type::Bool, at)),
             ast::ExprKind::Integer(text) => integer(text, at),
-            ast::ExprKind::Float(text) => {
-                let value = text.parse().map_err(|_| {
-                    SqlError::at(at, format!("Invalid floating point literal: {text}"))
-                })?;
-                Ok(Expr::literal(Value::Float64(value), Type::Float64, at))
-            }
+            ast::ExprKind::Float(text) => decimal(text, at),
             ast::ExprKind::String(text) => Ok(Expr::literal(Value::string(text), Type::String, at)),
             ast::ExprKind::Bytes(bytes) => Ok(Expr::literal(Value::bytes(bytes), Type::Bytes, at)),
             ast::ExprKind::Literal { kind, text } => self.typed_literal(*kind, text, at),
@@ -45,19 +40,19 @@ impl Analyzer<'_> {
             }
             ast::ExprKind::Subscript { base, index } => self.subscript(base, index, at),
             ast::ExprKind::Unary { operator, operand } => self.unary(*operator, operand, at),
-            ast::ExprKind::Binary { operator, left, right, .. } => {
-                self.binary(*operator, left, right, at)
+            ast::ExprKind::Binary { operator, left, right, operator_at } => {
+                self.binary(*operator, left, right, *operator_at, at)
             }
             ast::ExprKind::Like { not, operand, quantifier } => {
                 let like = self.like(operand, quantifier, at)?;
                 Ok(negated(like, *not))
             }
-            ast::ExprKind::In { not, operand, source } => {
-                let found = self.membership(operand, source, at)?;
+            ast::ExprKind::In { not, operand, source, operator_at } => {
+                let found = self.membership(operand, source, *operator_at, at)?;
                 Ok(negated(found, *not))
             }
-            ast::ExprKind::Between { not, operand, low, high } => {
-                let between = self.between(operand, low, high, at)?;
+            ast::ExprKind::Between { not, operand, low, high, operator_at } => {
+                let between = self.between(operand, low, high, *operator_at, at)?;
                 Ok(negated(between, *not))
             }
             ast::ExprKind::Is { not, operand, what } => {
@@ -65,8 +60,9 @@ impl Analyzer<'_> {
                 Ok(negated(is, *not))
             }
             ast::ExprKind::IsDistinct { not, left, right } => {
+                let sign = if *not { "IS NOT DISTINCT FROM" } else { "IS DISTINCT FROM" };
                 let (left, right) = (self.resolve(left)?, self.resolve(right)?);
-                let (left, right) = self.alike(left, right, "IS DISTINCT FROM")?;
+                let (left, right) = self.alike(left, right, &Spelling::Operator(sign))?;
                 let kind = ExprKind::IsDistinct {
                     not: *not,
                     left: Box::new(left),
@@ -145,8 +141,7 @@ impl Analyzer<'_> {
                     crate::json::parse(text, crate::json::WideNumbers::Exact).map_err(|error| {
                         SqlError::at(at, format!("Invalid JSON literal: {}", error.message))
                     })?;
-                let kind = ExprKind::Literal { value: Value::json(value), coercible: false };
-                return Ok(Expr { kind, expr_type: Type::Json, at });
+                return Ok(Expr::firm(Value::json(value), Type::Json, at));
             }
         };
         self.text_literal(text, to, at)
@@ -155,8 +150,7 @@ impl Analyzer<'_> {
     fn text_literal(&mut self, text: &str, to: Type, at: Offset) -> Result<Expr> {
         let value = crate::cast::cast(self.session, &Value::string(text), &Type::String, &to)
             .map_err(|_| SqlError::at(at, format!("Invalid {to} literal")))?;
-        let kind = ExprKind::Literal { value, coercible: false };
-        Ok(Expr { kind, expr_type: to, at })
+        Ok(Expr::firm(value, to, at))
     }
 
     fn interval(
@@ -177,8 +171,7 @@ impl Analyzer<'_> {
         let Some((_, parameter)) = known else {
             return Err(SqlError::at(at, format!("Query parameter '{name}' not found")));
         };
-        let kind = ExprKind::Literal { value: parameter.value.clone(), coercible: true };
-        Ok(Expr { kind: firm_null(kind), expr_type: parameter.value_type.clone(), at })
+        Ok(parameter_value(parameter, at))
     }
 
     fn positional_parameter(&mut self, index: usize, at: Offset) -> Result<Expr> {
@@ -186,8 +179,7 @@ impl Analyzer<'_> {
             let text = format!("Query parameter number {} is not defined", index + 1);
             return Err(SqlError::at(at, text));
         };
-        let kind = ExprKind::Literal { value: parameter.value.clone(), coercible: true };
-        Ok(Expr { kind: firm_null(kind), expr_type: parameter.value_type.clone(), at })
+        Ok(parameter_value(parameter, at))
     }
 
     fn system_variable(&mut self, name: &str, at: Offset) -> Result<Expr> {
@@ -195,8 +187,7 @@ impl Analyzer<'_> {
         let Some((_, variable)) = known else {
             return Err(SqlError::at(at, format!("Unrecognized name: @@{name}")));
         };
-        let kind = ExprKind::Literal { value: variable.value.clone(), coercible: false };
-        Ok(Expr { kind, expr_type: variable.value_type.clone(), at })
+        Ok(Expr::firm(variable.value.clone(), variable.value_type.clone(), at))
     }
 
     fn subscript(&mut self, base: &ast::Expr, index: &ast::Expr, at: Offset) -> Result<Expr> {
@@ -265,8 +256,10 @@ impl Analyzer<'_> {
         at: Offset,
     ) -> Result<Expr> {
         if operator == ast::UnaryOperator::Not {
-            let operand = self.condition(operand, "Operand of NOT")?;
-            return Ok(Expr { kind: ExprKind::Not(Box::new(operand)), expr_type: Type::Bool, at });
+            let args = vec![self.resolve(operand)?];
+            let (mut args, _) = self.form(&Spelling::Prefix("NOT"), "(BOOL) -> BOOL", args, at)?;
+            let operand = Box::new(args.pop().expect("one operand"));
+            return Ok(Expr { kind: ExprKind::Not(operand), expr_type: Type::Bool, at });
         }
         // The smallest INT64 has no positive counterpart: the sign belongs to the literal.
         if let (ast::UnaryOperator::Minus, ast::ExprKind::Integer(text)) = (operator, &operand.kind)
@@ -275,18 +268,22 @@ impl Analyzer<'_> {
             return integer(&format!("-{text}"), at);
         }
         if let (ast::UnaryOperator::Minus, ast::ExprKind::Float(text)) = (operator, &operand.kind)
-            && let Ok(value) = text.parse::<f64>()
+            && !text.starts_with('-')
         {
-            return Ok(Expr::literal(Value::Float64(-value), Type::Float64, at));
+            return decimal(&format!("-{text}"), at);
         }
         let operand = self.resolve(operand)?;
         let (name, sign) = match operator {
             ast::UnaryOperator::Minus => ("$unary_minus", "-"),
             ast::UnaryOperator::Plus => ("$unary_plus", "+"),
-            ast::UnaryOperator::BitNot => ("$bitwise_not", "~"),
-            ast::UnaryOperator::Not => unreachable!("handled above"),
+            _ => ("$bitwise_not", "~"),
         };
-        self.builtin(name, &Spelling::Operator(sign), vec![operand], at)
+        no_null_operand(sign, [&operand])?;
+        if operator == ast::UnaryOperator::Plus && !operand.expr_type.is_numeric() {
+            let text = format!("Operands of + must be numeric type but was {}", operand.expr_type);
+            return Err(SqlError::at(operand.at, text));
+        }
+        self.builtin(name, &Spelling::Prefix(sign), vec![operand], at)
     }
 
     fn binary(
@@ -294,6 +291,7 @@ impl Analyzer<'_> {
         operator: BinaryOperator,
         left: &ast::Expr,
         right: &ast::Expr,
+        operator_at: Offset,
         at: Offset,
     ) -> Result<Expr> {
         if let BinaryOperator::And | BinaryOperator::Or = operator {
@@ -301,19 +299,15 @@ impl Analyzer<'_> {
         }
         let (left, right) = (self.resolve(left)?, self.resolve(right)?);
         let (name, sign) = match operator {
-            BinaryOperator::Equal => return self.compare(Comparison::Equal, left, right, "=", at),
-            BinaryOperator::NotEqual => {
-                return self.compare(Comparison::NotEqual, left, right, "!=", at);
-            }
-            BinaryOperator::Less => return self.compare(Comparison::Less, left, right, "<", at),
+            BinaryOperator::Equal => return self.compare(Comparison::Equal, left, right, at),
+            BinaryOperator::NotEqual => return self.compare(Comparison::NotEqual, left, right, at),
+            BinaryOperator::Less => return self.compare(Comparison::Less, left, right, at),
             BinaryOperator::LessOrEqual => {
-                return self.compare(Comparison::LessOrEqual, left, right, "<=", at);
+                return self.compare(Comparison::LessOrEqual, left, right, at);
             }
-            BinaryOperator::Greater => {
-                return self.compare(Comparison::Greater, left, right, ">", at);
-            }
+            BinaryOperator::Greater => return self.compare(Comparison::Greater, left, right, at),
             BinaryOperator::GreaterOrEqual => {
-                return self.compare(Comparison::GreaterOrEqual, left, right, ">=", at);
+                return self.compare(Comparison::GreaterOrEqual, left, right, at);
             }
             BinaryOperator::Add => ("$add", "+"),
             BinaryOperator::Subtract => ("$subtract", "-"),
@@ -327,7 +321,18 @@ impl Analyzer<'_> {
             BinaryOperator::ShiftRight => ("$shift_right", ">>"),
             BinaryOperator::And | BinaryOperator::Or => unreachable!("handled above"),
         };
-        self.builtin(name, &Spelling::Operator(sign), vec![left, right], at)
+        let place = match sign {
+            "&" | "|" | "^" => check_bits(sign, &left, &right, at).map(|()| at)?,
+            "<<" | ">>" => check_shift(sign, &left, operator_at).map(|()| operator_at)?,
+            _ => at,
+        };
+        let spelling = if sign == "||" { Spelling::Concat } else { Spelling::Operator(sign) };
+        let nulls = match sign {
+            "+" | "-" | "*" | "/" | "||" => no_null_operand(sign, [&left, &right]),
+            _ => Ok(()),
+        };
+        let result = self.builtin(name, &spelling, vec![left, right], place)?;
+        nulls.map(|()| result)
     }
 
     /// `a AND b AND c` as one node, however it leans.
@@ -348,14 +353,55 @@ impl Analyzer<'_> {
                     pending.push(right);
                     pending.push(left);
                 }
-                _ => sides.push(self.condition(side, "Operand of AND or OR")?),
+                _ => sides.push(self.resolve(side)?),
             }
         }
+        let word = if operator == BinaryOperator::And { "AND" } else { "OR" };
+        let signature = "(BOOL, [BOOL, ...]) -> BOOL";
+        let (sides, _) = self.form(&Spelling::Chain(word), signature, sides, at)?;
         let kind = match operator {
             BinaryOperator::And => ExprKind::And(sides),
             _ => ExprKind::Or(sides),
         };
         Ok(Expr { kind, expr_type: Type::Bool, at })
+    }
+}
+
+/// A literal NULL says nothing about what an operator should do.
+pub(super) fn no_null_operand<'e>(
+    sign: &str,
+    operands: impl IntoIterator<Item = &'e Expr>,
+) -> Result<()> {
+    match operands.into_iter().find(|operand| operand.is_untyped_null()) {
+        None => Ok(()),
+        Some(null) => {
+            Err(SqlError::at(null.at, format!("Operands of {sign} cannot be literal NULL")))
+        }
+    }
+}
+
+fn check_bits(sign: &str, left: &Expr, right: &Expr, at: Offset) -> Result<()> {
+    let (left_type, right_type) = (&left.expr_type, &right.expr_type);
+    let is_null = left.is_untyped_null() || right.is_untyped_null();
+    let has_bits = |bits: &Type| matches!(bits, Type::Int64 | Type::Bytes);
+    if has_bits(left_type) && has_bits(right_type) && (left_type == right_type || is_null) {
+        return Ok(());
+    }
+    let text = format!(
+        "Bitwise operator {sign} requires two integer/BYTES arguments of the same type, but saw {left_type} and {right_type}"
+    );
+    Err(SqlError::at(at, text))
+}
+
+fn check_shift(sign: &str, left: &Expr, at: Offset) -> Result<()> {
+    match &left.expr_type {
+        Type::Int64 | Type::Bytes => Ok(()),
+        other => {
+            let text = format!(
+                "The first argument to bitwise operator {sign} must be an integer or BYTES but saw {other}"
+            );
+            Err(SqlError::at(at, text))
+        }
     }
 }
 
@@ -367,14 +413,23 @@ pub(super) fn negated(expr: Expr, not: bool) -> Expr {
     Expr { kind: ExprKind::Not(Box::new(expr)), expr_type: Type::Bool, at }
 }
 
-/// A parameter's NULL keeps its type.
-fn firm_null(kind: ExprKind) -> ExprKind {
-    match kind {
-        ExprKind::Literal { value: Value::Null, .. } => {
-            ExprKind::Literal { value: Value::Null, coercible: false }
-        }
-        kind => kind,
+/// A parameter coerces as a literal does, but its NULL keeps its type.
+fn parameter_value(parameter: &TypedValue, at: Offset) -> Expr {
+    let (value, value_type) = (parameter.value.clone(), parameter.value_type.clone());
+    match value {
+        Value::Null => Expr::firm(value, value_type, at),
+        value => Expr::literal(value, value_type, at),
     }
+}
+
+/// A decimal number with its digits.
+fn decimal(text: &str, at: Offset) -> Result<Expr> {
+    let value = text
+        .parse()
+        .map_err(|_| SqlError::at(at, format!("Invalid floating point literal: {text}")))?;
+    let kind =
+        ExprKind::Literal { value: Value::Float64(value), origin: Origin::Decimal(text.into()) };
+    Ok(Expr { kind, expr_type: Type::Float64, at })
 }
 
 /// The name that an expression gives to a column when there is no alias: the last part of a path.

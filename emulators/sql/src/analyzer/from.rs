@@ -138,6 +138,11 @@ impl Analyzer<'_> {
         let mut offset = None;
         if let Some(offset_alias) = with_offset {
             let name = offset_alias.as_ref().map_or("offset", |alias| alias.name.as_str());
+            if let Some(alias) = offset_alias
+                && variables.iter().any(|known| known.name.eq_ignore_ascii_case(name))
+            {
+                return Err(SqlError::at(alias.at, format!("Duplicate alias {name} found")));
+            }
             let column = self.named_column(name, Type::Int64);
             offset = Some(column.id);
             let value = Some(column);

@@ -1,6 +1,7 @@
 //! Joins: of relations and of arrays, `ON` and `USING`.
 
 use super::Analyzer;
+use super::overload::Spelling;
 use super::scope::{Names, ScopeColumn};
 use crate::ast::{self, FromItem, Ident, JoinCondition, JoinKind};
 use crate::error::{Offset, Result, SqlError};
@@ -30,17 +31,23 @@ impl Analyzer<'_> {
         condition: &JoinCondition,
         at: Offset,
     ) -> Result<(Plan, Names)> {
-        if self.is_array(right, Some(&left_names)) {
+        let is_array = self.is_array(right, Some(&left_names));
+        if is_array && !matches!(kind, JoinKind::Right | JoinKind::Full) {
             return self.array_join(kind, left_plan, left_names, right, condition, at);
         }
-        let (right_plan, right_names) = self.source(right, None)?;
+        check_condition(kind, condition, at)?;
+        let (right_plan, right_names) = match is_array {
+            // No row of the left side stands for what only the right side has.
+            true => self.unnest(right, Plan::OneRow, &Names::default(), false, None)?,
+            false => self.source(right, None)?,
+        };
         let join_type = match kind {
             JoinKind::Cross | JoinKind::Comma | JoinKind::Inner => JoinType::Inner,
             JoinKind::Left => JoinType::Left,
             JoinKind::Right => JoinType::Right,
             JoinKind::Full => JoinType::Full,
         };
-        let mut names = joined(&left_names, &right_names, at)?;
+        let mut names = joined(&left_names, &right_names, alias_place(right))?;
         let mut merged = Vec::new();
         let condition = match condition {
             JoinCondition::None => None,
@@ -97,7 +104,7 @@ impl Analyzer<'_> {
         };
         let left = side(self, left, "left")?;
         let right = side(self, right, "right")?;
-        let equal = self.compare(Comparison::Equal, left.clone(), right.clone(), "=", column.at)?;
+        let equal = self.compare(Comparison::Equal, left.clone(), right.clone(), column.at)?;
         Ok((equal, (left, right)))
     }
 
@@ -114,7 +121,7 @@ impl Analyzer<'_> {
             JoinType::Inner | JoinType::Left => left,
             JoinType::Right => right,
             JoinType::Full => {
-                let (left, right) = self.alike(left, right, "USING")?;
+                let (left, right) = self.alike(left, right, &Spelling::Comparison("="))?;
                 let expr_type = left.expr_type.clone();
                 let value = Expr {
                     kind: ExprKind::Coalesce(vec![left, right]),
@@ -151,18 +158,9 @@ impl Analyzer<'_> {
         condition: &JoinCondition,
         at: Offset,
     ) -> Result<(Plan, Names)> {
-        let outer = match kind {
-            JoinKind::Cross | JoinKind::Comma | JoinKind::Inner => false,
-            JoinKind::Left => true,
-            JoinKind::Right | JoinKind::Full => {
-                return Err(SqlError::at(
-                    at,
-                    "Array scan is not allowed with RIGHT JOIN or FULL JOIN",
-                ));
-            }
-        };
+        let outer = kind == JoinKind::Left;
         let (plan, array_names) = self.unnest(right, left_plan, &left_names, outer, None)?;
-        let names = joined(&left_names, &array_names, at)?;
+        let names = joined(&left_names, &array_names, alias_place(right))?;
         let condition = match condition {
             JoinCondition::None => None,
             JoinCondition::On(condition) => Some(self.with_names(names.clone(), |this| {
@@ -181,6 +179,40 @@ impl Analyzer<'_> {
             plan => plan,
         };
         Ok((plan, names))
+    }
+}
+
+/// Where a source's alias stands, or the source itself when it has none.
+fn alias_place(source: &FromItem) -> Offset {
+    source.alias.as_ref().map_or(source.at, |alias| alias.at)
+}
+
+/// Every join but a cross join says what joins.
+fn check_condition(kind: JoinKind, condition: &JoinCondition, at: Offset) -> Result<()> {
+    let name = match kind {
+        JoinKind::Cross | JoinKind::Comma => {
+            let clause = match condition {
+                JoinCondition::None => return Ok(()),
+                JoinCondition::On(condition) => ("ON", condition.at),
+                JoinCondition::Using(columns) => {
+                    ("USING", columns.first().map_or(at, |column| column.at))
+                }
+            };
+            let name = if kind == JoinKind::Cross { "CROSS JOIN" } else { "comma join" };
+            let text = format!("{} clause cannot be used with {name}", clause.0);
+            return Err(SqlError::at(clause.1, text));
+        }
+        JoinKind::Inner => "INNER JOIN",
+        JoinKind::Left => "LEFT JOIN",
+        JoinKind::Right => "RIGHT JOIN",
+        JoinKind::Full => "FULL JOIN",
+    };
+    match condition {
+        JoinCondition::None => {
+            let text = format!("{name} must have an immediately following ON or USING clause");
+            Err(SqlError::at(at, text))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -24,7 +24,9 @@ impl Analyzer<'_> {
                 (Expr::column(column.id, column.column_type, first.at), rest)
             }
             (Found::Alias(value), rest) => (Expr { at: first.at, ..value }, rest),
-            (Found::Row(variable), [field, rest @ ..]) => (row_field(&variable, field)?, rest),
+            (Found::Row(variable), [field, rest @ ..]) => {
+                (row_field(&variable, field, first.at)?, rest)
+            }
             (Found::Row(variable), []) => (variable.row(first.at), rest),
         };
         rest.iter().try_fold(base, |base, field| self.field(base, field))
@@ -68,9 +70,7 @@ impl Analyzer<'_> {
             }
             None => match self.bindings.variables.iter().rev().find(|(name, _)| same(name)) {
                 Some((_, variable)) => {
-                    let kind =
-                        ExprKind::Literal { value: variable.value.clone(), coercible: false };
-                    Expr { kind, expr_type: variable.value_type.clone(), at: first.at }
+                    Expr::firm(variable.value.clone(), variable.value_type.clone(), first.at)
                 }
                 None => return Err(self.unrecognized(path)),
             },
@@ -150,14 +150,14 @@ impl Analyzer<'_> {
     }
 }
 
-/// `variable.field`
-fn row_field(variable: &RangeVariable, field: &Ident) -> Result<Expr> {
+/// `variable.field`, which begins at `at`.
+fn row_field(variable: &RangeVariable, field: &Ident, at: Offset) -> Result<Expr> {
     let same = |name: &str| name.eq_ignore_ascii_case(&field.name);
     let mut columns = variable.columns.iter().filter(|column| same(&column.column.name));
     match (columns.next(), columns.next()) {
         (Some(column), None) => {
             let column = &column.column;
-            Ok(Expr::column(column.id, column.column_type.clone(), field.at))
+            Ok(Expr::column(column.id, column.column_type.clone(), at))
         }
         (Some(_), Some(_)) => {
             Err(SqlError::at(field.at, format!("Column name {} is ambiguous", field.name)))
@@ -180,11 +180,18 @@ fn row_field(variable: &RangeVariable, field: &Ident) -> Result<Expr> {
 
 /// The known name that is nearest to a wrong one, if one is near.
 pub(super) fn nearest<'n>(wrong: &str, known: impl Iterator<Item = &'n str>) -> Option<String> {
-    let wrong = wrong.to_ascii_lowercase();
-    let limit = wrong.len() / 5 + 1;
+    let limit = match wrong.chars().count() {
+        0..=2 => 0,
+        3 => 1,
+        4..=5 => 2,
+        6..=8 => 3,
+        9..=13 => 4,
+        14..=19 => 5,
+        _ => 6,
+    };
     known
         .filter(|name| !name.is_empty())
-        .map(|name| (edit_distance(&wrong, &name.to_ascii_lowercase()), name))
+        .map(|name| (edit_distance(wrong, name), name))
         .filter(|(distance, _)| *distance <= limit)
         .min()
         .map(|(_, name)| name.to_owned())

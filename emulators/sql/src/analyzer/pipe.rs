@@ -6,7 +6,6 @@ use super::Analyzer;
 use super::group::over_groups;
 use super::scope::{Names, RangeVariable, ScopeColumn};
 use super::select::{Relation, windows_over};
-use super::set_operation::operator_name;
 use super::window::window_exprs;
 use crate::ast::{self, PipeOperator, SelectItem};
 use crate::error::{Offset, Result, SqlError};
@@ -91,17 +90,25 @@ impl Analyzer<'_> {
             PipeOperator::Join { kind, right, condition } => {
                 self.join_right(*kind, plan, names, right, condition, at)
             }
-            PipeOperator::SetOperation { operator, distinct, by_name, queries, .. } => {
-                if *by_name {
-                    return Err(SqlError::not_implemented("BY NAME in a pipe").or_at(at));
-                }
+            PipeOperator::SetOperation {
+                operator,
+                distinct,
+                by_name,
+                mode,
+                by_columns,
+                queries,
+            } => {
                 let first = Relation { plan, columns: names.star(), is_value_table: false };
                 let mut relations = vec![first];
+                let mut places = vec![at];
                 for query in queries {
                     relations.push(self.resolve_query(query)?);
+                    places.push(query.at);
                 }
-                let name = operator_name(*operator, *distinct);
-                let combined = self.combine(relations, *operator, *distinct, &name, at)?;
+                if *by_name {
+                    relations = self.match_by_name(relations, mode.as_deref(), by_columns, at)?;
+                }
+                let combined = self.combine(relations, *operator, *distinct, &places)?;
                 Ok(self.names_of(combined, ""))
             }
             PipeOperator::Call { name, .. } => {

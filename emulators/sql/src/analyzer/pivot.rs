@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::Analyzer;
+use super::coercion::{coerce_to, distance};
 use super::scope::{Names, RangeVariable, ScopeColumn};
 use super::window::as_column;
 use crate::ast::{self, PivotAggregate, PivotColumn, TableOperator, UnpivotColumn};
@@ -51,6 +52,12 @@ impl Analyzer<'_> {
         alias: &str,
         at: Offset,
     ) -> Result<(Plan, Names)> {
+        if let Some(nameless) = aggregates.iter().find(|aggregate| aggregate.alias.is_none())
+            && aggregates.len() > 1
+        {
+            let text = "PIVOT expression must specify an alias unless it is the only pivot expression in the PIVOT clause";
+            return Err(SqlError::at(nameless.at, text));
+        }
         let visible = names.star();
         let mut used: Vec<ColumnId> = Vec::new();
         let mut note = |expr: &mut Expr| {
@@ -69,11 +76,18 @@ impl Analyzer<'_> {
                     Some(alias) => alias.name.clone(),
                     None => pivot_label(&column.value)?,
                 };
-                let same = this.alike(operand.clone(), value, "=")?;
+                if distance(&value, &operand.expr_type).is_none() {
+                    let text = format!(
+                        "PIVOT IN list item must be type {} to match the PIVOT FOR expression; found {}",
+                        operand.expr_type, value.expr_type
+                    );
+                    return Err(SqlError::at(value.at, text));
+                }
+                let value = coerce_to(this.session, value, &operand.expr_type)?;
                 let kind = ExprKind::IsDistinct {
                     not: true,
-                    left: Box::new(same.0),
-                    right: Box::new(same.1),
+                    left: Box::new(operand.clone()),
+                    right: Box::new(value),
                 };
                 values.push((label, Expr { kind, expr_type: Type::Bool, at }));
             }
@@ -87,6 +101,8 @@ impl Analyzer<'_> {
                     this.collector.in_aggregate = false;
                     let mut call = resolved?;
                     call.args.iter_mut().for_each(&mut note);
+                    call.order_by.iter_mut().for_each(|item| note(&mut item.value));
+                    call.having.iter_mut().for_each(|(_, value)| note(value));
                     call.filter = Some(filter.clone());
                     let name = match &aggregate.alias {
                         Some(alias) => format!("{}_{label}", alias.name),
@@ -145,7 +161,7 @@ impl Analyzer<'_> {
             if sources.len() != values.len() {
                 return Err(SqlError::at(
                     at,
-                    "UNPIVOT column groups must have as many columns as value columns",
+                    "All column groups in UNPIVOT IN clause must have the same number of columns",
                 ));
             }
             used.extend(sources.iter().filter_map(as_column));
@@ -168,8 +184,14 @@ impl Analyzer<'_> {
         let mut fields = vec![StructField::new(&name.name, label_type)];
         for (index, value) in values.iter().enumerate() {
             let column: Vec<Expr> = rows.iter().map(|row| row[index].clone()).collect();
-            let (column, column_type) = self.unify(column, "UNPIVOT", at)?;
-            rows.iter_mut().zip(column).for_each(|(row, value)| row[index] = value);
+            let column_type = column[0].expr_type.clone();
+            if let Some(other) = column.iter().find(|other| other.expr_type != column_type) {
+                let text = format!(
+                    "The datatype of column does not match with other datatypes in the IN clause. Expected {column_type}, Found {}",
+                    other.expr_type
+                );
+                return Err(SqlError::at(other.at, text));
+            }
             fields.push(StructField::new(&value.name, column_type));
         }
         let struct_type = Type::struct_of(fields.clone());
@@ -249,10 +271,7 @@ fn pivot_label(value: &ast::Expr) -> Result<String> {
             format!("_minus{}", pivot_label(operand)?)
         }
         _ => {
-            return Err(SqlError::at(
-                value.at,
-                "A PIVOT value must be a constant or have an alias",
-            ));
+            return Err(SqlError::at(value.at, "IN expression in PIVOT clause must be constant"));
         }
     })
 }

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
+use super::coercion::{coerce_to, distance};
 use super::scope::Names;
-use super::select::{Relation, ordinal};
+use super::select::{Relation, ordinal, out_of_range};
+use super::set_operation::{literal_of, place_of};
 use super::{Analyzer, CommonName};
 use crate::ast::{self, QueryBody, SetOperator};
 use crate::error::{Offset, Result, SqlError};
@@ -102,18 +104,12 @@ impl Analyzer<'_> {
             return Ok(plan);
         }
         let mut count = |expr: &ast::Expr| {
-            let what = "LIMIT and OFFSET";
-            let value =
-                self.in_clause("LIMIT clause", |this| this.resolve_as(expr, &Type::Int64, what))?;
-            if let Some(Value::Int64(count)) = value.as_literal()
-                && *count < 0
-            {
-                return Err(SqlError::at(
-                    expr.at,
-                    format!("Expected integer literal or parameter, but got {count}"),
-                ));
+            let value = self.in_clause("LIMIT OFFSET", |this| this.resolve(expr))?;
+            if distance(&value, &Type::Int64).is_none() {
+                let text = format!("LIMIT ... OFFSET ... expects INT64, got {}", value.expr_type);
+                return Err(SqlError::at(expr.at, text));
             }
-            Ok(value)
+            coerce_to(self.session, value, &Type::Int64)
         };
         let limit = limit.map(&mut count).transpose()?;
         let offset = offset.map(&mut count).transpose()?;
@@ -123,13 +119,10 @@ impl Analyzer<'_> {
     fn common_tables(&mut self, with: &ast::With) -> Result<Vec<CommonTable>> {
         let mut tables = Vec::with_capacity(with.tables.len());
         for table in &with.tables {
-            let is_known = with
-                .tables
-                .iter()
-                .filter(|other| other.name.name.eq_ignore_ascii_case(&table.name.name))
-                .count()
-                > 1;
-            if is_known {
+            let same =
+                |other: &&ast::CommonTable| other.name.name.eq_ignore_ascii_case(&table.name.name);
+            let before = with.tables.iter().take_while(|other| !std::ptr::eq(*other, table));
+            if before.into_iter().any(|other| same(&other)) {
                 return Err(SqlError::at(
                     table.name.at,
                     format!("Duplicate alias {} for WITH subquery", table.name.name),
@@ -209,14 +202,7 @@ impl Analyzer<'_> {
             self.common.pop();
             return Ok(None);
         }
-        if next.columns.len() != first.columns.len() {
-            let text = format!(
-                "Queries in UNION ALL have mismatched column count; query 1 has {} columns, query 2 has {} columns",
-                first.columns.len(),
-                next.columns.len()
-            );
-            return Err(SqlError::at(table.query.at, text));
-        }
+        check_recursive_term(&first, &next, place_of(step))?;
         let types: Vec<Type> =
             first.columns.iter().map(|column| column.column_type.clone()).collect();
         let (next_plan, next_ids) = self.as_types(next, &types, table.query.at)?;
@@ -253,14 +239,38 @@ fn nth_column(columns: &[Column], ordinal: i64, at: Offset) -> Result<Expr> {
     let index = usize::try_from(ordinal).ok().and_then(|ordinal| ordinal.checked_sub(1));
     match index.and_then(|index| columns.get(index)) {
         Some(column) => Ok(Expr::column(column.id, column.column_type.clone(), at)),
-        None => {
+        None => Err(out_of_range("ORDER BY", ordinal, at)),
+    }
+}
+
+/// The columns of a recursive term go where those of the base are.
+fn check_recursive_term(base: &Relation, step: &Relation, at: Offset) -> Result<()> {
+    let (wanted, found) = (base.columns.len(), step.columns.len());
+    let plural = |count: usize| if count == 1 { "" } else { "s" };
+    if wanted != found {
+        let text = format!(
+            "Queries in UNION ALL have mismatched column count; query 1 has {wanted} column{}, query 2 has {found} column{}",
+            plural(wanted),
+            plural(found)
+        );
+        return Err(SqlError::at(at, text));
+    }
+    for (index, (wanted, found)) in base.columns.iter().zip(&step.columns).enumerate() {
+        let value = literal_of(&step.plan, found)
+            .filter(|value| value.is_untyped_null() || value.expr_type.is_numeric())
+            .unwrap_or_else(|| Expr::column(found.id, found.column_type.clone(), at));
+        if distance(&value, &wanted.column_type).is_none() {
             let text = format!(
-                "ORDER BY column number item is out of range: {ordinal}. Number of columns: {}",
-                columns.len()
+                "Cannot coerce type ({}) of column {} in the recursive term to type ({}) of column {} in non-recursive term",
+                found.column_type,
+                index + 1,
+                wanted.column_type,
+                index + 1
             );
-            Err(SqlError::at(at, text))
+            return Err(SqlError::at(at, text));
         }
     }
+    Ok(())
 }
 
 /// The two sides of `base UNION step`, where the step names the table itself.

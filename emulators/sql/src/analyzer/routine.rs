@@ -112,13 +112,9 @@ impl Analyzer<'_> {
         let mut arguments = Vec::with_capacity(args.len());
         for (arg, parameter) in args.into_iter().zip(&routine.parameters) {
             if arg.as_literal().is_some() {
-                let kind = match arg.kind {
-                    ExprKind::Literal { value, .. } => {
-                        ExprKind::Literal { value, coercible: false }
-                    }
-                    kind => kind,
-                };
-                arguments.push((parameter.name.clone(), Expr { kind, ..arg }));
+                let value = arg.as_literal().cloned().unwrap_or_default();
+                let firm = Expr::firm(value, arg.expr_type, arg.at);
+                arguments.push((parameter.name.clone(), firm));
                 continue;
             }
             let id = self.new_column();

@@ -70,6 +70,10 @@ impl Names {
         if let Some(column) = self.merged.iter().find(same) {
             return Ok(Some(Found::Column(column.column.clone())));
         }
+        // An alias goes before the columns that it brings.
+        if let Some(variable) = self.variable(name) {
+            return Ok(Some(Found::Row(variable.clone())));
+        }
         let mut found: Option<&Column> = None;
         let columns = self.variables.iter().flat_map(|variable| &variable.columns);
         for column in columns.filter(same) {
@@ -77,13 +81,6 @@ impl Names {
                 return Err(SqlError::at(at, format!("Column name {name} is ambiguous")));
             }
             found = Some(&column.column);
-        }
-        let variable = self.variable(name);
-        if let Some(variable) = variable
-            && found.is_none_or(|_| variable.value.is_some())
-        {
-            // The alias of a value table is the value; it goes before a field of the same name.
-            return Ok(Some(Found::Row(variable.clone())));
         }
         Ok(found.cloned().map(Found::Column))
     }

@@ -5,8 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::group::{Grouping, over_groups, replace_known};
+use super::reads::{check_without_from, first_beside, is_constant, reads_any};
 use super::scope::Names;
-use super::window::{PendingWindow, as_column, window_columns, window_exprs};
+use super::window::{PendingWindow, as_column, window_columns};
 use super::{Analyzer, Collector};
 use crate::ast::{self, OrderItem, SelectAs};
 use crate::error::{Offset, Result, SqlError};
@@ -29,6 +30,8 @@ pub(super) struct Selected {
     pub(super) value: Expr,
     /// Whether the name was given, so that other clauses may use it.
     pub(super) is_alias: bool,
+    /// Whether a `*` gave it.
+    pub(super) is_star: bool,
 }
 
 /// What is resolved of a `SELECT` before grouping rewrites it.
@@ -39,6 +42,8 @@ struct Parts {
     qualify: Option<Expr>,
     order_by: Vec<SortItem>,
     collector: Collector,
+    /// Names of columns, for messages.
+    names: HashMap<ColumnId, String>,
 }
 
 impl Analyzer<'_> {
@@ -53,6 +58,7 @@ impl Analyzer<'_> {
             None => (Plan::OneRow, Names::default()),
         };
         let has_from = select.from.is_some();
+        check_without_from(select, order_by)?;
         if let Some(filter) = &select.filter {
             let predicate = self.with_names(names.clone(), |this| {
                 this.in_clause("WHERE clause", |this| this.condition(filter, "WHERE clause"))
@@ -71,11 +77,18 @@ impl Analyzer<'_> {
     ) -> Result<Parts> {
         let named_windows =
             select.windows.iter().map(|(name, spec)| (name.name.clone(), spec.clone())).collect();
-        let fresh = Collector { named_windows, ..Collector::default() };
+        let refused = (!has_from).then_some("SELECT without FROM clause");
+        let fresh = Collector {
+            named_windows,
+            no_aggregates: refused,
+            no_windows: refused,
+            ..Collector::default()
+        };
         let outer = std::mem::replace(&mut self.collector, fresh);
         let resolved = self.select_clauses(select, order_by, has_from);
         let collector = std::mem::replace(&mut self.collector, outer);
-        resolved.map(|parts| Parts { collector, ..parts })
+        let names = self.visible_names();
+        resolved.map(|parts| Parts { collector, names, ..parts })
     }
 
     fn select_clauses(
@@ -89,6 +102,7 @@ impl Analyzer<'_> {
         if let Some(group_by) = &select.group_by {
             grouping = Some(self.resolve_group_by(group_by, &items)?);
         }
+        let is_grouped = grouping.is_some() || !self.collector.aggregates.is_empty();
         // From here on select-list aliases have names, too.
         let aliases = items
             .iter()
@@ -97,23 +111,44 @@ impl Analyzer<'_> {
             .collect();
         let level = self.levels.len() - 1;
         self.levels[level].names.aliases = aliases;
-        let having = select
-            .having
-            .as_ref()
-            .map(|having| {
-                let windows = self.collector.no_windows.replace("HAVING clause");
-                let condition = self.condition(having, "HAVING clause");
-                self.collector.no_windows = windows;
-                condition
-            })
-            .transpose()?;
+        let having = select.having.as_ref().map(|having| self.having(having)).transpose()?;
+        if let Some(having) = &select.having
+            && !is_grouped
+            && self.collector.aggregates.is_empty()
+        {
+            let text = "The HAVING clause requires GROUP BY or aggregation to be present";
+            return Err(SqlError::at(having.at, text));
+        }
         let qualify = select
             .qualify
             .as_ref()
             .map(|qualify| self.condition(qualify, "QUALIFY clause"))
             .transpose()?;
+        if let Some(qualify) = &select.qualify
+            && self.collector.windows.is_empty()
+        {
+            let text = "The QUALIFY clause requires analytic function to be present";
+            return Err(SqlError::at(qualify.at, text));
+        }
+        let aggregates = self.collector.aggregates.len();
         let order_by = self.order_items(order_by, &items)?;
-        Ok(Parts { items, grouping, having, qualify, order_by, collector: Collector::default() })
+        if let Some(first) = order_by.first()
+            && !is_grouped
+            && select.having.is_none()
+            && self.collector.aggregates.len() > aggregates
+        {
+            let text = "The ORDER BY clause only allows aggregation if GROUP BY or SELECT list aggregation is present";
+            return Err(SqlError::at(first.value.at, text));
+        }
+        let (collector, names) = (Collector::default(), HashMap::new());
+        Ok(Parts { items, grouping, having, qualify, order_by, collector, names })
+    }
+
+    fn having(&mut self, having: &ast::Expr) -> Result<Expr> {
+        let windows = self.collector.no_windows.replace("HAVING clause");
+        let condition = self.condition(having, "HAVING clause");
+        self.collector.no_windows = windows;
+        condition
     }
 
     /// `ORDER BY` items over select items: ordinals, aliases, expressions.
@@ -145,34 +180,53 @@ impl Analyzer<'_> {
             }
             return Ok(grouping);
         }
-        let aggregates = self.collector.no_aggregates.replace("GROUP BY clause");
-        let windows = self.collector.no_windows.replace("GROUP BY clause");
-        let grouping = self.grouping(group_by, &mut |this, expr| {
-            if let Some(ordinal) = ordinal(expr) {
-                return nth(items, ordinal, "GROUP BY", expr.at);
-            }
-            if let ast::ExprKind::Path(path) = &expr.kind
-                && let [name] = &path.parts[..]
-            {
-                let named =
-                    |item: &&Selected| item.is_alias && item.name.eq_ignore_ascii_case(&name.name);
-                if let Some(item) = items.iter().find(named)
-                    && !this.reads_aggregate(&item.value)
-                {
-                    return Ok(Expr { at: expr.at, ..item.value.clone() });
-                }
-            }
-            this.resolve(expr)
-        });
+        let aggregates = self.collector.no_aggregates.replace("GROUP BY");
+        let windows = self.collector.no_windows.replace("GROUP BY");
+        let grouping = self.grouping(group_by, &mut |this, expr| this.group_by_item(expr, items));
         self.collector.no_aggregates = aggregates;
         self.collector.no_windows = windows;
         grouping
     }
 
+    /// An item of `GROUP BY`: the number or the alias of a select item, or an expression.
+    fn group_by_item(&mut self, expr: &ast::Expr, items: &[Selected]) -> Result<Expr> {
+        if let Some(ordinal) = ordinal(expr) {
+            let value = nth(items, ordinal, "GROUP BY", expr.at)?;
+            let is_window = self.reads_window(&value);
+            if is_window || self.reads_aggregate(&value) {
+                let what = if is_window { "analytic" } else { "aggregation" };
+                let text = format!(
+                    "Column {ordinal} contains an {what} function, which is not allowed in GROUP BY"
+                );
+                return Err(SqlError::at(expr.at, text));
+            }
+            return Ok(value);
+        }
+        if let ast::ExprKind::Path(path) = &expr.kind
+            && let [name] = &path.parts[..]
+        {
+            let named =
+                |item: &&Selected| item.is_alias && item.name.eq_ignore_ascii_case(&name.name);
+            if let Some(item) = items.iter().find(named)
+                && !self.reads_aggregate(&item.value)
+            {
+                return Ok(Expr { at: expr.at, ..item.value.clone() });
+            }
+        }
+        let value = self.resolve(expr)?;
+        match value.is_coercible_literal() {
+            true => Err(SqlError::at(expr.at, "Cannot GROUP BY literal values")),
+            false => Ok(value),
+        }
+    }
+
+    fn reads_window(&self, expr: &Expr) -> bool {
+        let computed: Vec<ColumnId> = window_columns(&self.collector.windows).collect();
+        reads_any(expr, &computed)
+    }
+
     /// Whether an expression reads an aggregate or a window of this query.
     fn reads_aggregate(&self, expr: &Expr) -> bool {
-        let mut expr = expr.clone();
-        let mut found = false;
         let computed: Vec<ColumnId> = self
             .collector
             .aggregates
@@ -181,11 +235,7 @@ impl Analyzer<'_> {
             .chain(self.collector.grouping.iter().map(|(id, _)| *id))
             .chain(window_columns(&self.collector.windows))
             .collect();
-        crate::resolved::visit_expr_mut(&mut expr, &mut |part| {
-            found |= as_column(part).is_some_and(|id| computed.contains(&id));
-            !found
-        });
-        found
+        reads_any(expr, &computed)
     }
 
     fn assemble(
@@ -194,6 +244,7 @@ impl Analyzer<'_> {
         mut plan: Plan,
         mut parts: Parts,
     ) -> Result<Relation> {
+        let names = parts.names.clone();
         let is_grouped = parts.grouping.is_some()
             || !parts.collector.aggregates.is_empty()
             || !parts.collector.grouping.is_empty()
@@ -217,16 +268,20 @@ impl Analyzer<'_> {
             .collect();
         parts.order_by.iter_mut().for_each(|item| replace_known(&mut item.value, &known));
         let relation = self.select_as(select, plan, columns)?;
-        self.finish(select, relation, parts.order_by)
+        self.finish(select, relation, parts.order_by, &names)
     }
 
     /// The `Aggregate` node, and everything above it rewritten over its columns.
     fn group(&mut self, plan: Plan, parts: &mut Parts, at: Offset) -> Result<Plan> {
         let grouping = parts.grouping.take().unwrap_or_default();
-        let ungrouped = self.column_names(&plan);
+        let names = std::mem::take(&mut parts.names);
+        let name_of = |id: &ColumnId| names.get(id).cloned().unwrap_or_default();
+        let ungrouped: HashMap<ColumnId, String> =
+            plan.outputs().into_iter().map(|id| (id, name_of(&id))).collect();
         let keys = &grouping.keys;
         for item in &mut parts.items {
-            over_groups(&mut item.value, keys, &ungrouped, "SELECT list")?;
+            let place = if item.is_star { "Star expansion" } else { "SELECT list" };
+            over_groups(&mut item.value, keys, &ungrouped, place)?;
         }
         if let Some(having) = &mut parts.having {
             over_groups(having, keys, &ungrouped, "HAVING clause")?;
@@ -238,7 +293,13 @@ impl Analyzer<'_> {
             over_groups(&mut item.value, keys, &ungrouped, "ORDER BY clause")?;
         }
         for window in &mut parts.collector.windows {
-            for expr in window_exprs(window) {
+            for expr in &mut window.partition_by {
+                over_groups(expr, keys, &ungrouped, "PARTITION BY")?;
+            }
+            for item in &mut window.order_by {
+                over_groups(&mut item.value, keys, &ungrouped, "Window ORDER BY")?;
+            }
+            for expr in &mut window.call.args {
                 over_groups(expr, keys, &ungrouped, "SELECT list")?;
             }
         }
@@ -261,18 +322,17 @@ impl Analyzer<'_> {
         })))
     }
 
-    /// Names of a plan's columns, for messages.
-    fn column_names(&self, plan: &Plan) -> HashMap<ColumnId, String> {
-        let known: HashMap<ColumnId, String> = self
-            .levels
-            .iter()
-            .flat_map(|level| &level.names.variables)
-            .flat_map(|variable| &variable.columns)
-            .map(|column| (column.column.id, column.column.name.to_string()))
-            .collect();
-        plan.outputs()
-            .into_iter()
-            .map(|id| (id, known.get(&id).cloned().unwrap_or_default()))
+    /// Names of the columns that can be seen, for messages.
+    pub(super) fn visible_names(&self) -> HashMap<ColumnId, String> {
+        let variables = self.levels.iter().flat_map(|level| &level.names.variables);
+        let columns = variables.flat_map(|variable| {
+            let fields = variable.columns.iter().map(|column| &column.column);
+            fields.chain(&variable.value)
+        });
+        let merged = self.levels.iter().flat_map(|level| &level.names.merged);
+        columns
+            .chain(merged.map(|column| &column.column))
+            .map(|column| (column.id, column.name.to_string()))
             .collect()
     }
 
@@ -345,6 +405,7 @@ impl Analyzer<'_> {
         select: &ast::Select,
         relation: Relation,
         order_by: Vec<SortItem>,
+        names: &HashMap<ColumnId, String>,
     ) -> Result<Relation> {
         let Relation { mut plan, columns, is_value_table } = relation;
         if select.distinct {
@@ -359,11 +420,13 @@ impl Analyzer<'_> {
                 }
             }
             for item in &order_by {
-                if as_column(&item.value).is_none_or(|id| !ids.contains(&id))
-                    && !is_constant(&item.value)
-                {
-                    let text = "ORDER BY clause expression references a column which is not visible after SELECT DISTINCT";
-                    return Err(SqlError::at(item.value.at, text));
+                let hidden = first_beside(&item.value, &ids);
+                if let Some((id, at)) = hidden {
+                    let name = names.get(&id).map(String::as_str).unwrap_or_default();
+                    let text = format!(
+                        "ORDER BY clause expression references column {name} which is not visible after SELECT DISTINCT"
+                    );
+                    return Err(SqlError::at(at, text));
                 }
             }
             plan = Plan::Distinct { input: Box::new(plan), columns: ids };
@@ -405,16 +468,17 @@ pub(super) fn nth(items: &[Selected], ordinal: i64, clause: &str, at: Offset) ->
     let index = usize::try_from(ordinal).ok().and_then(|ordinal| ordinal.checked_sub(1));
     match index.and_then(|index| items.get(index)) {
         Some(item) => Ok(Expr { at, ..item.value.clone() }),
-        None => {
-            let text = format!(
-                "{clause} column number item is out of range: {ordinal}. Number of columns: {}",
-                items.len()
-            );
-            Err(SqlError::at(at, text))
-        }
+        None => Err(out_of_range(clause, ordinal, at)),
     }
 }
 
-fn is_constant(expr: &Expr) -> bool {
-    matches!(&expr.kind, ExprKind::Literal { .. })
+/// `GROUP BY 7` of a shorter select list.
+pub(super) fn out_of_range(clause: &str, ordinal: i64, at: Offset) -> SqlError {
+    let text = match (clause, ordinal) {
+        ("ORDER BY", ..=0) => format!(
+            "ORDER BY column number item is out of range. Column numbers must be greater than or equal to one. Found : {ordinal}"
+        ),
+        _ => format!("{clause} is out of SELECT column number range: {ordinal}"),
+    };
+    SqlError::at(at, text)
 }

@@ -56,28 +56,33 @@ impl Analyzer<'_> {
             left = &inner.left;
         }
         bodies.push(left);
+        bodies.reverse();
+        let places: Vec<Offset> = bodies.iter().map(|body| place_of(body)).collect();
         let relations = bodies
             .into_iter()
-            .rev()
             .map(|body| self.with_fresh_collector(|this| this.resolve_body(body)))
             .collect::<Result<Vec<_>>>()?;
-        let name = operator_name(operation.operator, operation.distinct);
         let relations = match operation.by_name {
-            true => self.match_by_name(relations, operation)?,
+            true => {
+                let mode = operation.mode.as_deref();
+                self.match_by_name(relations, mode, &operation.by_columns, operation.at)?
+            }
             false => relations,
         };
-        self.combine(relations, operation.operator, operation.distinct, &name, operation.at)
+        self.combine(relations, operation.operator, operation.distinct, &places)
     }
 
-    /// Puts the columns of several relations under each other.
+    /// Puts the columns of several relations, which stand at `places`, under each other.
     pub(super) fn combine(
         &mut self,
         relations: Vec<Relation>,
         operator: SetOperator,
         distinct: bool,
-        name: &str,
-        at: Offset,
+        places: &[Offset],
     ) -> Result<Relation> {
+        let name = operator_name(operator, distinct);
+        let name = name.as_str();
+        let at = places[0];
         let width = relations[0].columns.len();
         for (index, relation) in relations.iter().enumerate() {
             if relation.columns.len() != width {
@@ -88,12 +93,12 @@ impl Analyzer<'_> {
                     relation.columns.len(),
                     plural(relation.columns.len())
                 );
-                return Err(SqlError::at(at, text));
+                return Err(SqlError::at(places[index], text));
             }
         }
         let mut types = Vec::with_capacity(width);
         for index in 0..width {
-            types.push(column_type(&relations, index, name, at)?);
+            types.push(column_type(&relations, index, name, places)?);
         }
         let is_value_table = relations[0].is_value_table;
         let columns: Vec<Column> = relations[0]
@@ -131,40 +136,38 @@ impl Analyzer<'_> {
     }
 
     /// `BY NAME`: columns go where their names are.
-    fn match_by_name(
+    pub(super) fn match_by_name(
         &mut self,
         relations: Vec<Relation>,
-        operation: &ast::SetOperation,
+        mode: Option<&str>,
+        by_columns: &[ast::Ident],
+        at: Offset,
     ) -> Result<Vec<Relation>> {
         let has = |relation: &Relation, name: &str| {
             relation.columns.iter().any(|column| column.name.eq_ignore_ascii_case(name))
         };
         let mut names: Vec<Arc<str>> = Vec::new();
-        let mode = operation.mode.as_deref();
+        if mode == Some("STRICT") && by_columns.is_empty() {
+            check_same_names(&relations, at)?;
+        }
         for (index, relation) in relations.iter().enumerate() {
             for column in &relation.columns {
-                let everywhere = relations.iter().all(|relation| has(relation, &column.name));
                 let wanted = match mode {
                     Some("FULL") => true,
                     Some("LEFT") => index == 0,
-                    Some("INNER") => everywhere,
-                    // Without a mode, and with STRICT, all columns must be everywhere.
-                    _ if !everywhere => {
-                        let text = format!(
-                            "BY NAME requires all queries to have the same columns; column {} is missing in a query",
-                            column.name
-                        );
-                        return Err(SqlError::at(operation.at, text));
-                    }
-                    _ => true,
+                    _ => relations.iter().all(|relation| has(relation, &column.name)),
                 };
                 if wanted && !names.iter().any(|name| name.eq_ignore_ascii_case(&column.name)) {
                     names.push(Arc::clone(&column.name));
                 }
             }
         }
-        if !operation.by_columns.is_empty() {
-            names = operation.by_columns.iter().map(|name| name.name.as_str().into()).collect();
+        if names.is_empty() {
+            let text = "BY NAME requires the input queries to have at least one column in common";
+            return Err(SqlError::at(at, text));
+        }
+        if !by_columns.is_empty() {
+            names = by_columns.iter().map(|name| name.name.as_str().into()).collect();
         }
         relations
             .into_iter()
@@ -180,10 +183,7 @@ impl Analyzer<'_> {
                         Some(column) => Column { name: Arc::clone(name), ..column.clone() },
                         None => {
                             let column = self.named_column(name, Type::Int64);
-                            computed.push((
-                                column.id,
-                                Expr::literal(Value::Null, Type::Int64, operation.at),
-                            ));
+                            computed.push((column.id, Expr::literal(Value::Null, Type::Int64, at)));
                             column
                         }
                     });
@@ -207,7 +207,49 @@ pub(super) fn literal_of(plan: &Plan, column: &Column) -> Option<Expr> {
     .then(|| value.clone())
 }
 
-fn column_type(relations: &[Relation], index: usize, name: &str, at: Offset) -> Result<Type> {
+/// `BY NAME` without a word before it: the same names everywhere.
+fn check_same_names(relations: &[Relation], at: Offset) -> Result<()> {
+    let sorted = |relation: &Relation| {
+        let names = relation.columns.iter().map(|column| column.name.to_ascii_lowercase());
+        names.collect::<std::collections::BTreeSet<_>>()
+    };
+    let list = |relation: &Relation| {
+        let names: Vec<&str> = relation.columns.iter().map(|column| &*column.name).collect();
+        names.join(", ")
+    };
+    let first = sorted(&relations[0]);
+    match relations.iter().position(|relation| sorted(relation) != first) {
+        None => Ok(()),
+        Some(index) => {
+            let text = format!(
+                "BY NAME requires all input queries to have identical column names, but query 1 has [{}] and query {} has [{}]",
+                list(&relations[0]),
+                index + 1,
+                list(&relations[index])
+            );
+            Err(SqlError::at(at, text))
+        }
+    }
+}
+
+/// Where a side of a set operation begins.
+pub(super) fn place_of(body: &QueryBody) -> Offset {
+    match body {
+        QueryBody::Select(select) => select.at,
+        QueryBody::SetOperation(operation) => place_of(&operation.left),
+        QueryBody::Parenthesised(query) => query.at,
+        QueryBody::From(from) => from.at,
+    }
+}
+
+/// The type of a column over all sides of an operation.
+fn column_type(
+    relations: &[Relation],
+    index: usize,
+    name: &str,
+    places: &[Offset],
+) -> Result<Type> {
+    let at = places.get(1).copied().unwrap_or_default();
     let mut common: Option<Type> = None;
     let mut literals = Vec::new();
     for relation in relations {
@@ -240,7 +282,7 @@ fn plural(count: usize) -> &'static str {
     if count == 1 { "" } else { "s" }
 }
 
-pub(super) fn operator_name(operator: SetOperator, distinct: bool) -> String {
+fn operator_name(operator: SetOperator, distinct: bool) -> String {
     let operator = match operator {
         SetOperator::Union => "UNION",
         SetOperator::Intersect => "INTERSECT",

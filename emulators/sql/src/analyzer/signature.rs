@@ -1,11 +1,12 @@
 //! Signatures as text, as BigQuery's own messages write them, and which of them a call fits.
 //!
 //! `(STRING, INT64, [INT64]) -> STRING`: brackets are optional, `[X, ...]` repeats, `T1` is a type that is
-//! the same wherever it stands, `ANY` is any, `name => X` can be given by name, and a word ending in `_PART`,
-//! `_MODE` is one of a set of words.
+//! the same wherever it stands, `ANY` is any, `PRINTABLE` is what becomes text by itself, `name => X` is given by
+//! name alone, `name: X` by name or place (`name: X = 0` where it counts as 0 when left out), and a word ending in `_PART`, `_MODE` is one of a set of words.
 
 use super::coercion::{common_type, distance, supertype};
-use crate::error::{Result, SqlError};
+use super::overload::{is_printable, type_set};
+use crate::error::Result;
 use crate::resolved::{Expr, ExprKind};
 use crate::sql_type::{StructField, Type};
 
@@ -20,6 +21,10 @@ pub(super) struct Signature {
 #[derive(Debug, Clone)]
 pub(super) struct Param {
     pub(super) name: Option<String>,
+    /// Whether it has no place of its own.
+    pub(super) by_name_only: bool,
+    /// What it is when a later one is given by name and it is not; NULL otherwise.
+    default: Option<i64>,
     pub(super) pattern: Pattern,
     pub(super) optional: bool,
     pub(super) repeated: bool,
@@ -35,18 +40,27 @@ pub(super) enum Pattern {
     /// A struct with named fields; only results are.
     StructOf(Vec<(String, Pattern)>),
     Any,
+    /// What becomes text where text is put together: not bytes, arrays, structs, JSON.
+    Printable,
     /// A word: `DAY`, `NFKC`.
     Word,
     /// A function, of a lambda; those calls are resolved apart.
     Lambda,
 }
 
-/// A call's fit: what each argument becomes, and how far that is.
+/// How far an argument is from a parameter of any type.
+const ANY_DISTANCE: u32 = 100;
+
+/// An argument: its name, where it has one, and its value.
+pub(super) type Arg = (Option<String>, Expr);
+
+/// A call's fit: the arguments in their places, what each becomes, and how far that is.
 #[derive(Debug)]
 pub(super) struct Fit {
+    pub(super) args: Vec<Expr>,
     pub(super) targets: Vec<Type>,
     pub(super) result: Type,
-    distance: u32,
+    pub(super) distance: u32,
 }
 
 impl Signature {
@@ -61,67 +75,149 @@ impl Signature {
 
     /// The parameter at a position of a call.
     pub(super) fn param(&self, position: usize) -> Option<&Param> {
-        if let Some(param) = self.params.get(position) {
-            return Some(param);
+        let mut placed = self.params.iter().filter(|param| !param.by_name_only);
+        let first = self.params.iter().position(|param| param.repeated);
+        if first.is_none_or(|first| position < first) {
+            return placed.nth(position);
         }
         // Parameters that repeat do so together, in turn.
-        let first = self.params.iter().position(|param| param.repeated)?;
-        let turns: Vec<&Param> =
-            self.params[first..].iter().filter(|param| param.repeated).collect();
+        let first = first?;
+        let turns: Vec<&Param> = placed.filter(|param| param.repeated).collect();
         turns.get((position - first) % turns.len()).copied()
     }
 
-    fn shape(&self) -> &'static str {
+    pub(super) fn shape(&self) -> String {
         let end = self.text.rfind("->").unwrap_or(self.text.len());
-        self.text[..end].trim_end()
+        let mut shape = self.text[..end].trim_end().replace("PRINTABLE", "STRING");
+        for param in self.params.iter().filter(|param| !param.by_name_only) {
+            if let Some(name) = &param.name {
+                shape = shape.replace(&format!("{name}: "), "");
+            }
+            if let Some(default) = param.default {
+                shape = shape.replace(&format!(" = {default}"), "");
+            }
+        }
+        // Pairs that repeat are shown as such.
+        shape.replace("[STRING, ...], [ANY, ...]", "[[STRING, ANY], ...]")
     }
 
     /// Tries the arguments; the reason when they do not fit, in BigQuery's words.
-    fn fit(&self, args: &[Expr]) -> Result<Fit, String> {
-        let least = self.params.iter().filter(|param| !param.optional && !param.repeated).count();
-        let plural = |count: usize| if count == 1 { "" } else { "s" };
-        if args.len() < least {
-            return Err(format!(
-                "Signature requires at least {least} argument{}, found {} argument{}",
-                plural(least),
-                args.len(),
-                plural(args.len())
-            ));
-        }
-        let is_open = self.params.iter().any(|param| param.repeated);
-        if args.len() > self.params.len() && !is_open {
-            let most = self.params.len();
-            return Err(format!(
-                "Signature accepts at most {most} argument{}, found {} argument{}",
-                plural(most),
-                args.len(),
-                plural(args.len())
-            ));
-        }
-        let templates = self.templates(args)?;
+    pub(super) fn fit(&self, args: &[Arg]) -> Result<Fit, String> {
+        self.check_count(args)?;
+        let placed = self.arrange(args)?;
+        let args: Vec<(&Param, Expr)> = placed;
+        let templates = self.templates(&args)?;
         let mut targets = Vec::with_capacity(args.len());
         let mut sum: u32 = 0;
-        for (position, arg) in args.iter().enumerate() {
-            let Some(param) = self.param(position) else { continue };
-            let target = match &param.pattern {
-                Pattern::Any | Pattern::Lambda => arg.expr_type.clone(),
+        for (position, (param, arg)) in args.iter().enumerate() {
+            let (target, penalty) = match &param.pattern {
+                // Whatever names a type goes before what takes any.
+                Pattern::Any => (arg.expr_type.clone(), ANY_DISTANCE),
+                Pattern::Lambda => (arg.expr_type.clone(), 0),
+                Pattern::Printable if arg.is_untyped_null() || arg.expr_type == Type::String => {
+                    (Type::String, 0)
+                }
+                Pattern::Printable if is_printable(&arg.expr_type) => {
+                    (arg.expr_type.clone(), ANY_DISTANCE)
+                }
+                Pattern::Printable => return Err(unable(position, &arg.expr_type, "STRING")),
                 Pattern::Word => match arg.kind {
-                    ExprKind::Literal { .. } if arg.expr_type == Type::String => Type::String,
+                    ExprKind::Literal { .. } if arg.expr_type == Type::String => (Type::String, 0),
                     _ => return Err(unable(position, &arg.expr_type, "DATE_TIME_PART")),
                 },
-                pattern => pattern.resolve(&templates).unwrap_or_else(|| arg.expr_type.clone()),
+                pattern => {
+                    (pattern.resolve(&templates).unwrap_or_else(|| arg.expr_type.clone()), 0)
+                }
             };
             match distance(arg, &target) {
-                Some(step) => sum = sum.saturating_add(step),
+                Some(step) => sum = sum.saturating_add(step).saturating_add(penalty),
                 None => return Err(unable(position, &arg.expr_type, &target.to_string())),
             }
             targets.push(target);
         }
         let result = self.result.resolve(&templates).unwrap_or(Type::Int64);
-        Ok(Fit { targets, result, distance: sum })
+        let args = args.into_iter().map(|(_, arg)| arg).collect();
+        Ok(Fit { args, targets, result, distance: sum })
     }
 
-    fn templates(&self, args: &[Expr]) -> Result<Vec<(String, Type)>, String> {
+    fn check_count(&self, args: &[Arg]) -> Result<(), String> {
+        let least = self.params.iter().filter(|param| !param.optional && !param.repeated).count();
+        let most = self.params.len();
+        let plural = |count: usize| if count == 1 { "" } else { "s" };
+        let found = format!("found {} argument{}", args.len(), plural(args.len()));
+        if args.len() < least {
+            return Err(format!(
+                "Signature requires at least {least} argument{}, {found}",
+                plural(least)
+            ));
+        }
+        let turns = self.params.iter().filter(|param| param.repeated).count();
+        if turns == 0 && args.len() > most {
+            return Err(format!(
+                "Signature accepts at most {most} argument{}, {found}",
+                plural(most)
+            ));
+        }
+        let placed = args.iter().filter(|(name, _)| name.is_none()).count();
+        let repeated = placed.saturating_sub(least);
+        if turns > 1 && !repeated.is_multiple_of(turns) {
+            return Err(format!(
+                "Wrong number of repeated arguments provided. Expected a multiple of {turns} but got {repeated} repeated argument{}",
+                plural(repeated)
+            ));
+        }
+        Ok(())
+    }
+
+    /// Arguments with their parameters, in the order of the parameters; what is left out before one that is
+    /// given by name is NULL.
+    fn arrange(&self, args: &[Arg]) -> Result<Vec<(&Param, Expr)>, String> {
+        let named: Vec<&Param> = self.params.iter().filter(|param| param.by_name_only).collect();
+        let mut placed = Vec::with_capacity(args.len());
+        let mut by_name: Vec<(&Param, &Expr)> = Vec::new();
+        for (position, (name, value)) in args.iter().enumerate() {
+            let Some(name) = name else {
+                match (self.param(position), named.first()) {
+                    (Some(param), _) => placed.push((param, value.clone())),
+                    (None, Some(param)) => {
+                        return Err(format!(
+                            "Positional argument at {} is invalid because argument `{}` can only be referred to by name",
+                            position + 1,
+                            param.name.as_deref().unwrap_or_default()
+                        ));
+                    }
+                    (None, None) => {}
+                }
+                continue;
+            };
+            let same = |param: &&Param| {
+                param.name.as_ref().is_some_and(|known| known.eq_ignore_ascii_case(name))
+            };
+            match self.params.iter().find(same) {
+                Some(param) => by_name.push((param, value)),
+                None => return Err(format!("Named argument `{name}` does not exist in signature")),
+            }
+        }
+        if by_name.is_empty() {
+            return Ok(placed);
+        }
+        let given = |param: &Param| {
+            by_name.iter().find(|(known, _)| std::ptr::eq(*known, param)).map(|(_, value)| *value)
+        };
+        let is_open = self.params.iter().any(|param| param.repeated);
+        let rest: Vec<&Param> = match is_open {
+            true => named,
+            false => self.params.iter().skip(placed.len()).collect(),
+        };
+        let last = rest.iter().rposition(|param| given(param).is_some()).map_or(0, |last| last + 1);
+        placed.extend(rest.into_iter().take(last).map(|param| {
+            let missing = || Expr::literal(param.default.into(), Type::Int64, 0);
+            (param, given(param).cloned().unwrap_or_else(missing))
+        }));
+        Ok(placed)
+    }
+
+    fn templates(&self, args: &[(&Param, Expr)]) -> Result<Vec<(String, Type)>, String> {
         let mut names: Vec<&str> = Vec::new();
         for param in &self.params {
             if let Some(name) = param.pattern.template()
@@ -134,8 +230,7 @@ impl Signature {
         for name in names {
             let mut direct: Vec<&Expr> = Vec::new();
             let mut inner: Vec<Type> = Vec::new();
-            for (position, arg) in args.iter().enumerate() {
-                let Some(param) = self.param(position) else { continue };
+            for (position, (param, arg)) in args.iter().enumerate() {
                 if param.pattern.template() != Some(name) {
                     continue;
                 }
@@ -148,19 +243,31 @@ impl Signature {
                     (Pattern::RangeOf(_), Type::Range(element)) => inner.push((**element).clone()),
                     (Pattern::ArrayOf(_), _) if arg.is_untyped_null() => {}
                     (Pattern::ArrayOf(_), Type::Array(_)) => {}
+                    (Pattern::ArrayOf(_), found) => {
+                        return Err(format!(
+                            "Argument {}: expected array type but found {found}",
+                            position + 1
+                        ));
+                    }
+                    (Pattern::RangeOf(_), found) => {
+                        return Err(format!(
+                            "Argument {}: expected range type but found {found}",
+                            position + 1
+                        ));
+                    }
                     (pattern, found) => return Err(unable(position, found, &pattern.text())),
                 }
             }
-            let found: Vec<String> = direct
+            let types = direct
                 .iter()
-                .map(|expr| expr.expr_type.to_string())
-                .chain(inner.iter().map(ToString::to_string))
-                .collect();
+                .filter(|expr| !expr.is_untyped_null())
+                .map(|expr| &expr.expr_type)
+                .chain(&inner);
+            let found = type_set(types);
             let no_common = || {
                 format!(
                     "Unable to find common supertype for templated argument <{name}>\n      \
-                     Input types for <{name}>: {{{}}}",
-                    found.join(", ")
+                     Input types for <{name}>: {{{found}}}"
                 )
             };
             let mut common = match direct.is_empty() {
@@ -168,12 +275,12 @@ impl Signature {
                 false => Some(common_type(direct.iter().copied()).ok_or_else(no_common)?),
             };
             let untyped = direct.iter().all(|expr| expr.is_untyped_null());
-            for element in inner {
+            for element in &inner {
                 common = Some(match common {
                     Some(common) if !untyped => {
-                        supertype(&common, &element).ok_or_else(no_common)?
+                        supertype(&common, element).ok_or_else(no_common)?
                     }
-                    _ => element,
+                    _ => element.clone(),
                 });
             }
             out.push((name.to_owned(), common.unwrap_or(Type::Int64)));
@@ -201,15 +308,21 @@ impl Param {
                 .map(|param| Self { optional: true, repeated: repeated || param.repeated, ..param })
                 .collect();
         }
-        let (name, pattern) = match text.split_once("=>") {
+        let by_name_only = text.contains("=>");
+        let (name, pattern) = match text.split_once("=>").or_else(|| text.split_once(':')) {
             Some((name, pattern)) => (Some(name.trim().to_owned()), pattern.trim()),
             None => (None, text),
+        };
+        let (pattern, default) = match pattern.split_once(" = ") {
+            Some((pattern, default)) => (pattern.trim(), default.trim().parse().ok()),
+            None => (pattern, None),
         };
         let (pattern, repeated) = match pattern.strip_suffix("...") {
             Some(pattern) => (pattern.trim(), true),
             None => (pattern, false),
         };
-        vec![Self { name, pattern: Pattern::parse(pattern), optional: repeated, repeated }]
+        let pattern = Pattern::parse(pattern);
+        vec![Self { name, by_name_only, default, pattern, optional: repeated, repeated }]
     }
 }
 
@@ -240,6 +353,9 @@ impl Pattern {
         }
         if text == "ANY" {
             return Self::Any;
+        }
+        if text == "PRINTABLE" {
+            return Self::Printable;
         }
         if text.starts_with("FUNCTION<") {
             return Self::Lambda;
@@ -278,17 +394,18 @@ impl Pattern {
                     .collect::<Option<Vec<_>>>()?;
                 Some(Type::struct_of(fields))
             }
-            Self::Any | Self::Word | Self::Lambda => None,
+            Self::Any | Self::Printable | Self::Word | Self::Lambda => None,
         }
     }
 
-    fn text(&self) -> String {
+    pub(super) fn text(&self) -> String {
         match self {
             Self::Exact(exact) => exact.to_string(),
             Self::Template(name) => name.clone(),
             Self::ArrayOf(inner) => format!("ARRAY<{}>", inner.text()),
             Self::RangeOf(inner) => format!("RANGE<{}>", inner.text()),
             Self::Any | Self::Lambda => "ANY".to_owned(),
+            Self::Printable => "STRING".to_owned(),
             Self::Word => "DATE_TIME_PART".to_owned(),
             Self::StructOf(_) => "STRUCT".to_owned(),
         }
@@ -312,114 +429,6 @@ fn split(text: &str) -> Vec<&str> {
     }
     out.push(&text[start..]);
     out
-}
-
-/// How a call is written in a message.
-pub(super) enum Spelling<'a> {
-    Function(&'a str),
-    Operator(&'a str),
-}
-
-/// The nearest of the signatures, with its number.
-///
-/// # Errors
-/// `No matching signature …`, with every signature and its reason.
-pub(super) fn choose(
-    spelling: &Spelling<'_>,
-    signatures: &[Signature],
-    args: &[Expr],
-) -> Result<(usize, Fit)> {
-    let mut best: Option<(usize, Fit)> = None;
-    let mut reasons = Vec::new();
-    for (number, signature) in signatures.iter().enumerate() {
-        match signature.fit(args) {
-            Ok(fit) => {
-                if best.as_ref().is_none_or(|(_, best)| fit.distance < best.distance) {
-                    best = Some((number, fit));
-                }
-            }
-            Err(reason) => reasons.push((signature, reason)),
-        }
-    }
-    best.ok_or_else(|| no_match(spelling, args, &reasons))
-}
-
-fn no_match(spelling: &Spelling<'_>, args: &[Expr], reasons: &[(&Signature, String)]) -> SqlError {
-    let name = match spelling {
-        Spelling::Function(name) => format!("function {name}"),
-        Spelling::Operator(name) => format!("operator {name}"),
-    };
-    let mut text = format!("No matching signature for {name}");
-    let types: Vec<String> = args
-        .iter()
-        .map(|arg| match arg.is_untyped_null() {
-            true => "NULL".to_owned(),
-            false => arg.expr_type.to_string(),
-        })
-        .collect();
-    text += &match types.is_empty() {
-        true => " with no arguments".to_owned(),
-        false => format!("\n  Argument types: {}", types.join(", ")),
-    };
-    for (signature, reason) in reasons {
-        let shape = match spelling {
-            Spelling::Function(name) => format!("{name}{}", signature.shape()),
-            Spelling::Operator(name) => {
-                let sides: Vec<String> =
-                    signature.params.iter().map(|param| param.pattern.text()).collect();
-                match &sides[..] {
-                    [operand] => format!("{name}{operand}"),
-                    _ => sides.join(&format!(" {name} ")),
-                }
-            }
-        };
-        text += &format!("\n  Signature: {shape}\n    {reason}");
-    }
-    SqlError::evaluation(text)
-}
-
-/// Puts arguments given by name to their places; places left out in between become NULL.
-pub(super) fn arrange(
-    signatures: &[Signature],
-    args: Vec<(Option<String>, Expr)>,
-) -> Result<Vec<Expr>> {
-    if args.iter().all(|(name, _)| name.is_none()) {
-        return Ok(args.into_iter().map(|(_, value)| value).collect());
-    }
-    let mut places: Vec<Option<Expr>> = Vec::new();
-    for (name, value) in args {
-        let place = match name {
-            None => places.len(),
-            Some(name) => {
-                let named = |param: &Param| {
-                    param.name.as_ref().is_some_and(|known| known.eq_ignore_ascii_case(&name))
-                };
-                let place =
-                    signatures.iter().find_map(|signature| signature.params.iter().position(named));
-                place.ok_or_else(|| {
-                    SqlError::at(
-                        value.at,
-                        format!(
-                            "Named argument {name} not found in signature for call to function"
-                        ),
-                    )
-                })?
-            }
-        };
-        if places.len() <= place {
-            places.resize(place + 1, None);
-        }
-        if places[place].is_some() {
-            return Err(SqlError::at(value.at, "Duplicate named argument"));
-        }
-        places[place] = Some(value);
-    }
-    Ok(places
-        .into_iter()
-        .map(|value| {
-            value.unwrap_or_else(|| Expr::literal(crate::value::Value::Null, Type::Int64, 0))
-        })
-        .collect())
 }
 
 #[cfg(test)]

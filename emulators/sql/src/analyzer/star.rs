@@ -31,7 +31,12 @@ impl Analyzer<'_> {
                         Some(alias) => (alias.name.as_str(), true),
                         None => (implied_name(value).unwrap_or_default(), false),
                     };
-                    out.push(Selected { name: name.into(), value: resolved, is_alias });
+                    out.push(Selected {
+                        name: name.into(),
+                        value: resolved,
+                        is_alias,
+                        is_star: false,
+                    });
                 }
             }
         }
@@ -56,6 +61,10 @@ impl Analyzer<'_> {
             }
             Some(of) => self.star_of(of)?,
         };
+        let excepted: Vec<&ast::Ident> = except.iter().collect();
+        no_duplicates(&excepted, "EXCEPT")?;
+        let replacing: Vec<&ast::Ident> = replace.iter().map(|(_, name)| name).collect();
+        no_duplicates(&replacing, "REPLACE")?;
         for name in except {
             if !columns.iter().any(|(known, _)| known.eq_ignore_ascii_case(&name.name)) {
                 let text = format!("Column {} in SELECT * EXCEPT list does not exist", name.name);
@@ -79,7 +88,8 @@ impl Analyzer<'_> {
                 Some((expr, _)) => self.resolve(expr)?,
                 None => value,
             };
-            out.push(Selected { name, value, is_alias: replaced.is_some() });
+            let is_alias = replaced.is_some();
+            out.push(Selected { name, value, is_alias, is_star: !is_alias });
         }
         if out.len() == before && !except.is_empty() {
             return Err(SqlError::at(at, "SELECT * expands to zero columns after applying EXCEPT"));
@@ -122,4 +132,14 @@ impl Analyzer<'_> {
             })
             .collect())
     }
+}
+
+fn no_duplicates(names: &[&ast::Ident], list: &str) -> Result<()> {
+    for (index, name) in names.iter().enumerate() {
+        if names[..index].iter().any(|known| known.name.eq_ignore_ascii_case(&name.name)) {
+            let text = format!("Duplicate column {} in SELECT * {list} list", name.name);
+            return Err(SqlError::at(name.at, text));
+        }
+    }
+    Ok(())
 }

@@ -1,19 +1,14 @@
-//! Aggregate and analytic calls. Each becomes a column that the query's grouping or a window computes; the
-//! call itself is replaced by that column.
+//! Analytic calls. Each becomes a column that a window computes; the call itself is replaced by that column.
+//! Frames are in `frame.rs`.
 
-use super::signature::{Signature, Spelling, choose};
-use super::{Analyzer, coerce_to};
-use crate::ast::{
-    self, Call, NullOrder, OrderItem, WindowFrameBound, WindowFrameUnit, WindowReference,
-};
+use super::Analyzer;
+use super::aggregate::{aggregate_kind, check_arguments, check_constants};
+use super::overload::Spelling;
+use super::signature::Signature;
+use crate::ast::{self, Call, WindowReference};
 use crate::error::{Offset, Result, SqlError};
-use crate::functions;
-use crate::resolved::{
-    AggregateCall, AggregateKind, ColumnId, Expr, ExprKind, Frame, FrameBound, FrameUnit, SortItem,
-    WindowCall, WindowKind,
-};
-use crate::sql_type::Type;
-use crate::value::Value;
+use crate::functions::{self, WindowOrder, window_rules};
+use crate::resolved::{ColumnId, Expr, ExprKind, SortItem, WindowCall, WindowKind};
 
 /// A window and a call over it, before calls over the same window are put together.
 #[derive(Debug, Clone)]
@@ -24,161 +19,6 @@ pub(super) struct PendingWindow {
 }
 
 impl Analyzer<'_> {
-    /// `ORDER BY` items within a call or a window.
-    pub(super) fn sort_items(&mut self, items: &[OrderItem]) -> Result<Vec<SortItem>> {
-        items
-            .iter()
-            .map(|item| {
-                let value = self.resolve(&item.value)?;
-                self.sort_item(value, item)
-            })
-            .collect()
-    }
-
-    pub(super) fn sort_item(&self, value: Expr, item: &OrderItem) -> Result<SortItem> {
-        if !value.expr_type.is_orderable() {
-            let text = format!("ORDER BY does not support expressions of type {}", value.expr_type);
-            return Err(SqlError::at(value.at, text));
-        }
-        let nulls_first = match item.nulls {
-            Some(NullOrder::First) => true,
-            Some(NullOrder::Last) => false,
-            None => !item.descending,
-        };
-        Ok(SortItem { value, descending: item.descending, nulls_first })
-    }
-
-    /// Resolves arguments and chooses an overload among the signatures of a list of functions.
-    fn arguments(
-        &mut self,
-        name: &str,
-        signatures: &[Signature],
-        call: &Call,
-        at: Offset,
-    ) -> Result<(usize, Vec<Expr>, Type)> {
-        let mut args = Vec::with_capacity(call.args.len());
-        for arg in &call.args {
-            if arg.value.kind == ast::ExprKind::Star && name == "COUNT" && call.args.len() == 1 {
-                continue;
-            }
-            args.push(self.resolve(&arg.value)?);
-        }
-        let (number, fit) = choose(&Spelling::Function(name), signatures, &args)
-            .map_err(|error| error.or_at(at))?;
-        let args = args
-            .into_iter()
-            .zip(&fit.targets)
-            .map(|(arg, target)| coerce_to(self.session, arg, target))
-            .collect::<Result<Vec<_>>>()?;
-        Ok((number, args, fit.result))
-    }
-
-    /// An aggregate call of the query's grouping.
-    pub(super) fn aggregate_call(
-        &mut self,
-        name: &str,
-        call: &Call,
-        safe: bool,
-        at: Offset,
-    ) -> Result<Expr> {
-        if let Some(clause) = self.collector.no_aggregates {
-            let text = format!("Aggregate function {name} not allowed in {clause}");
-            return Err(SqlError::at(at, text));
-        }
-        if self.collector.in_aggregate {
-            let text = "Aggregations of aggregations are not allowed";
-            return Err(SqlError::at(at, text));
-        }
-        self.collector.in_aggregate = true;
-        let windows = self.collector.no_windows.replace("arguments of an aggregate function");
-        let resolved = self.aggregate(name, call, safe, at);
-        self.collector.in_aggregate = false;
-        self.collector.no_windows = windows;
-        let aggregate = resolved?;
-        let same = |known: &&AggregateCall| {
-            AggregateCall { column: aggregate.column, at, ..(*known).clone() } == aggregate
-        };
-        let column = match self.collector.aggregates.iter().find(same) {
-            Some(known) => known.column,
-            None => {
-                self.collector.aggregates.push(aggregate.clone());
-                aggregate.column
-            }
-        };
-        Ok(Expr::column(column, aggregate.result, at))
-    }
-
-    /// An aggregate call, resolved, with a column of its own.
-    pub(super) fn aggregate(
-        &mut self,
-        name: &str,
-        call: &Call,
-        safe: bool,
-        at: Offset,
-    ) -> Result<AggregateCall> {
-        let overloads = functions::aggregate(name);
-        let signatures: Vec<Signature> = overloads
-            .iter()
-            .flat_map(|function| function.signatures.iter().map(|text| Signature::parse(text)))
-            .collect();
-        let (number, args, result) = self.arguments(name, &signatures, call, at)?;
-        if call.distinct
-            && let Some(arg) = args.first()
-            && !arg.expr_type.is_groupable()
-        {
-            let text = format!(
-                "Aggregate functions with DISTINCT cannot be used with arguments of type {}",
-                arg.expr_type
-            );
-            return Err(SqlError::at(at, text));
-        }
-        let having = match &call.having {
-            None => None,
-            Some((is_max, value)) => Some((*is_max, self.resolve(value)?)),
-        };
-        let order_by = self.sort_items(&call.order_by)?;
-        let limit = match &call.limit {
-            None => None,
-            Some(limit) => match self.resolve(limit)?.as_literal() {
-                Some(Value::Int64(limit)) if *limit >= 0 => usize::try_from(*limit).ok(),
-                _ => {
-                    return Err(SqlError::at(
-                        at,
-                        "LIMIT of an aggregate function must be a non-negative integer",
-                    ));
-                }
-            },
-        };
-        Ok(AggregateCall {
-            column: self.new_column(),
-            kind: aggregate_kind(overloads, number),
-            result,
-            args,
-            distinct: call.distinct,
-            ignore_nulls: call.nulls == Some(ast::NullTreatment::Ignore),
-            having,
-            order_by,
-            limit,
-            filter: None,
-            safe,
-            at,
-        })
-    }
-
-    /// `GROUPING(key)`
-    pub(super) fn grouping_call(&mut self, key: &ast::Expr, at: Offset) -> Result<Expr> {
-        if let Some(clause) = self.collector.no_aggregates {
-            return Err(SqlError::at(
-                at,
-                format!("Aggregate function GROUPING not allowed in {clause}"),
-            ));
-        }
-        let key = self.resolve(key)?;
-        let id = self.new_column();
-        self.collector.grouping.push((id, key));
-        Ok(Expr::column(id, Type::Int64, at))
-    }
-
     /// A call with `OVER`.
     pub(super) fn window_call(&mut self, name: &str, call: &Call, at: Offset) -> Result<Expr> {
         let Some(reference) = &call.over else {
@@ -186,10 +26,17 @@ impl Analyzer<'_> {
             return Err(SqlError::at(at, text));
         };
         if let Some(clause) = self.collector.no_windows {
-            let text = format!("Analytic function not allowed in {clause}");
+            let text = match clause {
+                IN_AGGREGATE => {
+                    "Analytic functions cannot be arguments to aggregate functions".to_owned()
+                }
+                IN_WINDOW => "Analytic function cannot be an argument of another analytic function"
+                    .to_owned(),
+                clause => format!("Analytic function not allowed in {clause}"),
+            };
             return Err(SqlError::at(at, text));
         }
-        let windows = self.collector.no_windows.replace("arguments of an analytic function");
+        let windows = self.collector.no_windows.replace(IN_WINDOW);
         let resolved = self.pending_window(name, call, reference, at);
         self.collector.no_windows = windows;
         let pending = resolved?;
@@ -206,13 +53,16 @@ impl Analyzer<'_> {
         at: Offset,
     ) -> Result<PendingWindow> {
         let analytic = functions::analytic(name);
-        let (signatures, is_analytic): (Vec<Signature>, bool) = if analytic.is_empty() {
-            let texts = functions::aggregate(name).iter().flat_map(|function| function.signatures);
-            (texts.map(|text| Signature::parse(text)).collect(), false)
-        } else {
-            let texts = analytic.iter().flat_map(|function| function.signatures);
-            (texts.map(|text| Signature::parse(text)).collect(), true)
+        let is_analytic = !analytic.is_empty();
+        let texts: Vec<&'static str> = match is_analytic {
+            true => analytic.iter().flat_map(|function| function.signatures).copied().collect(),
+            false => functions::aggregate(name)
+                .iter()
+                .flat_map(|function| function.signatures)
+                .copied()
+                .collect(),
         };
+        let signatures: Vec<Signature> = texts.into_iter().map(Signature::parse).collect();
         if signatures.is_empty() {
             let text = match functions::scalar(name).is_empty() {
                 true => format!("Function not found: {name}"),
@@ -220,45 +70,23 @@ impl Analyzer<'_> {
             };
             return Err(SqlError::at(at, text));
         }
-        let (number, args, result) = self.arguments(name, &signatures, call, at)?;
-        let kind = if is_analytic {
-            let mut signature = number;
-            let function = analytic
-                .iter()
-                .find(|function| {
-                    let found = signature < function.signatures.len();
-                    if !found {
-                        signature -= function.signatures.len();
-                    }
-                    found
-                })
-                .expect("the number came from these signatures");
-            WindowKind::Analytic { function, signature }
-        } else {
-            WindowKind::Aggregate(aggregate_kind(functions::aggregate(name), number))
+        check_call(name, call, is_analytic, at)?;
+        let spelling = match is_analytic && !name.starts_with("PERCENTILE_") {
+            true => Spelling::Analytic(name),
+            false => Spelling::Aggregate(name),
+        };
+        let (number, args, result) = self.arguments(&spelling, name, &signatures, call, at)?;
+        check_arguments(name, &args, call.distinct, at)?;
+        check_constants(name, &args)?;
+        let kind = match is_analytic {
+            true => analytic_kind(analytic, number),
+            false => WindowKind::Aggregate(aggregate_kind(functions::aggregate(name), number)),
         };
         let spec = self.window_spec(reference)?;
-        let partition_by = spec
-            .partition_by
-            .iter()
-            .map(|value| self.resolve(value))
-            .collect::<Result<Vec<_>>>()?;
-        if let Some(value) = partition_by.iter().find(|value| !value.expr_type.is_groupable()) {
-            let text =
-                format!("Partitioning by expressions of type {} is not allowed", value.expr_type);
-            return Err(SqlError::at(value.at, text));
-        }
+        check_window(name, call, is_analytic, &spec)?;
+        let partition_by = self.partition(&spec)?;
         let order_by = self.sort_items(&spec.order_by)?;
-        let needs_order =
-            ["RANK", "DENSE_RANK", "PERCENT_RANK", "CUME_DIST", "NTILE", "LAG", "LEAD"];
-        if needs_order.contains(&name) && order_by.is_empty() {
-            let text = format!(
-                "Window ORDER BY is required for analytic function {}",
-                name.to_ascii_lowercase()
-            );
-            return Err(SqlError::at(at, text));
-        }
-        let frame = self.frame(spec.frame.as_ref(), &order_by)?;
+        let frame = self.frame(spec.frame.as_ref(), &order_by, spec.inner_at)?;
         let call = WindowCall {
             column: self.new_column(),
             kind,
@@ -273,17 +101,36 @@ impl Analyzer<'_> {
         Ok(PendingWindow { partition_by, order_by, call })
     }
 
+    fn partition(&mut self, spec: &ast::WindowSpec) -> Result<Vec<Expr>> {
+        let values = spec.partition_by.iter().map(|value| self.resolve(value));
+        let values = values.collect::<Result<Vec<_>>>()?;
+        match values.iter().find(|value| !value.expr_type.is_groupable()) {
+            None => Ok(values),
+            Some(value) => {
+                let text = format!(
+                    "Partitioning by expressions of type {} is not allowed",
+                    value.expr_type
+                );
+                Err(SqlError::at(value.at, text))
+            }
+        }
+    }
+
     /// A window with everything that it takes from named windows.
     fn window_spec(&mut self, reference: &WindowReference) -> Result<ast::WindowSpec> {
-        let mut spec = match reference {
-            WindowReference::Spec(spec) => spec.clone(),
-            WindowReference::Named(name) => ast::WindowSpec {
-                base: Some(name.clone()),
-                partition_by: Vec::new(),
-                order_by: Vec::new(),
-                frame: None,
-                at: name.at,
-            },
+        let (mut spec, mut is_plain) = match reference {
+            WindowReference::Spec(spec) => (spec.clone(), false),
+            WindowReference::Named(name) => {
+                let spec = ast::WindowSpec {
+                    base: Some(name.clone()),
+                    partition_by: Vec::new(),
+                    order_by: Vec::new(),
+                    frame: None,
+                    at: name.at,
+                    inner_at: name.at,
+                };
+                (spec, true)
+            }
         };
         let mut steps = 0;
         while let Some(base) = spec.base.take() {
@@ -295,16 +142,9 @@ impl Analyzer<'_> {
                     format!("Unrecognized window alias {}", base.name),
                 ));
             };
-            if spec.partition_by.is_empty() {
-                spec.partition_by.clone_from(&named.partition_by);
-            }
-            if spec.order_by.is_empty() {
-                spec.order_by.clone_from(&named.order_by);
-            }
-            if spec.frame.is_none() {
-                spec.frame.clone_from(&named.frame);
-            }
-            spec.base.clone_from(&named.base);
+            extend(&mut spec, named, is_plain, base.at)?;
+            // A plain reference is the named window itself, whose own base is another matter.
+            is_plain &= named.base.is_some() && spec.frame.is_none();
             steps += 1;
             if steps > self.collector.named_windows.len() {
                 return Err(SqlError::at(base.at, "Windows refer to each other in a circle"));
@@ -312,79 +152,109 @@ impl Analyzer<'_> {
         }
         Ok(spec)
     }
-
-    fn frame(&mut self, frame: Option<&ast::WindowFrame>, order_by: &[SortItem]) -> Result<Frame> {
-        let Some(frame) = frame else {
-            let end = match order_by.is_empty() {
-                true => FrameBound::UnboundedFollowing,
-                false => FrameBound::CurrentRow,
-            };
-            return Ok(Frame {
-                unit: FrameUnit::Range,
-                start: FrameBound::UnboundedPreceding,
-                end,
-            });
-        };
-        let key = match (frame.unit, order_by) {
-            (WindowFrameUnit::Range, [item]) => Some(item.value.expr_type.clone()),
-            _ => None,
-        };
-        let start = self.bound(&frame.start, frame.unit, key.as_ref())?;
-        let end = match &frame.end {
-            Some(end) => self.bound(end, frame.unit, key.as_ref())?,
-            None => FrameBound::CurrentRow,
-        };
-        let unit = match frame.unit {
-            WindowFrameUnit::Rows => FrameUnit::Rows,
-            WindowFrameUnit::Range => FrameUnit::Range,
-        };
-        Ok(Frame { unit, start, end })
-    }
-
-    fn bound(
-        &mut self,
-        bound: &WindowFrameBound,
-        unit: WindowFrameUnit,
-        key: Option<&Type>,
-    ) -> Result<FrameBound> {
-        let (value, make): (_, fn(Value) -> FrameBound) = match bound {
-            WindowFrameBound::UnboundedPreceding => return Ok(FrameBound::UnboundedPreceding),
-            WindowFrameBound::CurrentRow => return Ok(FrameBound::CurrentRow),
-            WindowFrameBound::UnboundedFollowing => return Ok(FrameBound::UnboundedFollowing),
-            WindowFrameBound::Preceding(value) => (value, FrameBound::Preceding),
-            WindowFrameBound::Following(value) => (value, FrameBound::Following),
-        };
-        let to = match (unit, key) {
-            (WindowFrameUnit::Rows, _) => Type::Int64,
-            (WindowFrameUnit::Range, Some(key)) if key.is_numeric() => key.clone(),
-            (WindowFrameUnit::Range, _) => {
-                let text = "RANGE window frame with an offset needs exactly one numeric ORDER BY expression";
-                return Err(SqlError::at(value.at, text));
-            }
-        };
-        let at = value.at;
-        let offset = self.resolve_as(value, &to, "Window frame offset")?;
-        match offset.as_literal() {
-            Some(Value::Int64(offset)) if *offset < 0 => {
-                Err(SqlError::at(at, "Window frame offset must be non-negative"))
-            }
-            Some(Value::Null) | None => Err(SqlError::at(
-                at,
-                "Window framing expression must be a constant that is not NULL",
-            )),
-            Some(value) => Ok(make(value.clone())),
-        }
-    }
 }
 
-fn aggregate_kind(
-    overloads: &[&'static functions::AggregateFunction],
-    number: usize,
-) -> AggregateKind {
+pub(super) const IN_AGGREGATE: &str = "arguments of an aggregate function";
+const IN_WINDOW: &str = "arguments of an analytic function";
+
+/// What a window takes from the one that it names.
+fn extend(
+    spec: &mut ast::WindowSpec,
+    named: &ast::WindowSpec,
+    is_plain: bool,
+    at: Offset,
+) -> Result<()> {
+    if !is_plain && !spec.partition_by.is_empty() {
+        let text = "If a window has a PARTITION BY, it cannot reference a named window";
+        return Err(SqlError::at(at, text));
+    }
+    if !is_plain && named.frame.is_some() && (!spec.order_by.is_empty() || spec.frame.is_some()) {
+        let text = "If a window has an inline ORDER BY or window frame clause, it cannot reference another window that contains or inherits a window frame clause";
+        return Err(SqlError::at(at, text));
+    }
+    if let Some(item) = spec.order_by.first().filter(|_| !named.order_by.is_empty()) {
+        let text = "If a window inherits an ORDER BY from its referenced window, it cannot have an inline ORDER BY";
+        return Err(SqlError::at(item.value.at, text));
+    }
+    if spec.partition_by.is_empty() {
+        spec.partition_by.clone_from(&named.partition_by);
+    }
+    if spec.order_by.is_empty() {
+        spec.order_by.clone_from(&named.order_by);
+    }
+    if spec.frame.is_none() {
+        spec.frame.clone_from(&named.frame);
+    }
+    spec.base.clone_from(&named.base);
+    Ok(())
+}
+
+/// What the parentheses of an analytic call may say beside its arguments.
+fn check_call(name: &str, call: &Call, is_analytic: bool, at: Offset) -> Result<()> {
+    let lower = name.to_ascii_lowercase();
+    if is_analytic && call.distinct {
+        let text = format!("DISTINCT is not allowed for analytic function {lower}");
+        return Err(SqlError::at(at, text));
+    }
+    if let Some(item) = call.order_by.first() {
+        let text = "ORDER BY in arguments is not supported on analytic functions";
+        return Err(SqlError::at(item.value.at, text));
+    }
+    if let Some(limit) = &call.limit {
+        return Err(SqlError::at(
+            limit.at,
+            "LIMIT in arguments is not supported on analytic functions",
+        ));
+    }
+    let takes_nulls = match is_analytic {
+        true => window_rules(name).nulls.is_some(),
+        false => matches!(name, "ARRAY_AGG" | "APPROX_QUANTILES"),
+    };
+    if call.nulls.is_some() && !takes_nulls {
+        let kind = if is_analytic { "analytic" } else { "aggregate" };
+        let text =
+            format!("IGNORE NULLS and RESPECT NULLS are not allowed for {kind} function {lower}");
+        return Err(SqlError::at(at, text));
+    }
+    Ok(())
+}
+
+/// Whether a function can be called over a window of this kind.
+fn check_window(name: &str, call: &Call, is_analytic: bool, spec: &ast::WindowSpec) -> Result<()> {
+    let lower = name.to_ascii_lowercase();
+    let order_at = spec.order_by.first().map(|item| item.value.at);
+    if !is_analytic {
+        return match order_at {
+            Some(at) if call.distinct => {
+                Err(SqlError::at(at, "Window ORDER BY is not allowed if DISTINCT is specified"))
+            }
+            _ => Ok(()),
+        };
+    }
+    let rules = window_rules(name);
+    match (rules.order, order_at) {
+        (WindowOrder::Required, None) => {
+            let text = format!("Window ORDER BY is required for analytic function {lower}");
+            return Err(SqlError::at(spec.at, text));
+        }
+        (WindowOrder::Forbidden, Some(at)) => {
+            let text = format!("Window ORDER BY is not allowed for analytic function {lower}");
+            return Err(SqlError::at(at, text));
+        }
+        _ => {}
+    }
+    if let Some(frame) = spec.frame.as_ref().filter(|_| !rules.framed) {
+        let text = format!("Window framing clause is not allowed for analytic function {lower}");
+        return Err(SqlError::at(frame.at, text));
+    }
+    Ok(())
+}
+
+fn analytic_kind(analytic: &[&'static functions::AnalyticFunction], number: usize) -> WindowKind {
     let mut signature = number;
-    for function in overloads {
+    for function in analytic {
         if signature < function.signatures.len() {
-            return AggregateKind::BuiltIn { function, signature };
+            return WindowKind::Analytic { function, signature };
         }
         signature -= function.signatures.len();
     }

@@ -71,16 +71,19 @@ pub(crate) enum ExprKind {
         operand: Box<Expr>,
         quantifier: LikeQuantifier,
     },
+    /// `operator_at` is the place of `IN` itself, as that of `BETWEEN` below.
     In {
         not: bool,
         operand: Box<Expr>,
         source: InSource,
+        operator_at: Offset,
     },
     Between {
         not: bool,
         operand: Box<Expr>,
         low: Box<Expr>,
         high: Box<Expr>,
+        operator_at: Offset,
     },
     Is {
         not: bool,
@@ -281,6 +284,8 @@ pub(crate) struct WindowSpec {
     pub(crate) order_by: Vec<OrderItem>,
     pub(crate) frame: Option<WindowFrame>,
     pub(crate) at: Offset,
+    /// Its first word, within the parentheses.
+    pub(crate) inner_at: Offset,
 }
 
 #[derive(Debug, Clone, PartialEq)]
@@ -289,6 +294,9 @@ pub(crate) struct WindowFrame {
     pub(crate) start: WindowFrameBound,
     /// `None`: up to the current row.
     pub(crate) end: Option<WindowFrameBound>,
+    pub(crate) at: Offset,
+    pub(crate) start_at: Offset,
+    pub(crate) end_at: Offset,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -69,6 +69,8 @@ pub(crate) struct Select {
     pub(crate) items: Vec<SelectItem>,
     pub(crate) from: Option<FromItem>,
     pub(crate) filter: Option<Expr>,
+    /// The place of `WHERE`.
+    pub(crate) filter_at: Offset,
     pub(crate) group_by: Option<GroupBy>,
     pub(crate) having: Option<Expr>,
     pub(crate) qualify: Option<Expr>,

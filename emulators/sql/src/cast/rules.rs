@@ -62,7 +62,10 @@ pub(crate) fn is_coercible(from: &Type, to: &Type) -> bool {
 /// for.
 pub(crate) fn is_literal_coercible(from: &Type, to: &Type) -> bool {
     match (from, to) {
-        (Type::String, Type::Date | Type::Time | Type::Datetime | Type::Timestamp)
+        (
+            Type::String,
+            Type::Date | Type::Time | Type::Datetime | Type::Timestamp | Type::Bytes,
+        )
         | (Type::Float64, Type::Numeric | Type::BigNumeric) => true,
         (Type::Struct(from), Type::Struct(to)) => {
             let mut pairs = from.iter().zip(to.iter());

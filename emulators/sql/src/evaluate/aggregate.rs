@@ -203,15 +203,6 @@ impl<'p> Evaluator<'p> {
     ) -> Result<()> {
         let call = prepared.call;
         let AggregateKind::BuiltIn { function, .. } = &call.kind;
-        let is_skipped = match function.nulls {
-            AggregateNulls::Skipped => args.iter().any(Value::is_null),
-            AggregateNulls::Counted => {
-                call.ignore_nulls && args.first().is_some_and(Value::is_null)
-            }
-        };
-        if is_skipped {
-            return Ok(());
-        }
         if let Some((is_max, value)) = &call.having {
             let value = self.eval(value, row)?;
             if value.is_null() {
@@ -226,6 +217,15 @@ impl<'p> Evaluator<'p> {
                     state.extreme = Some(value);
                 }
             }
+        }
+        let is_skipped = match function.nulls {
+            AggregateNulls::Skipped => args.iter().any(Value::is_null),
+            AggregateNulls::Counted => {
+                call.ignore_nulls && args.first().is_some_and(Value::is_null)
+            }
+        };
+        if is_skipped {
+            return Ok(());
         }
         if call.distinct && !state.seen.insert(args.iter().cloned().map(GroupKey).collect()) {
             return Ok(());

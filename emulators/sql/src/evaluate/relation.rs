@@ -294,8 +294,11 @@ impl<'p> Evaluator<'p> {
                     Some(Value::Int64(count)) if count >= 0 => {
                         Ok(usize::try_from(count).unwrap_or(usize::MAX))
                     }
+                    Some(Value::Null) => {
+                        Err(SqlError::evaluation("Limit requires non-null count and offset"))
+                    }
                     Some(_) => {
-                        Err(SqlError::evaluation("LIMIT and OFFSET must be non-negative integers"))
+                        Err(SqlError::evaluation("Limit requires non-negative count and offset"))
                     }
                 }
             };

@@ -19,14 +19,12 @@ pub(crate) const FUNCTIONS: &[ScalarFunction] = &[
         "(INT64, DATE_PART) -> INTERVAL",
         "(STRING, DATE_PART, [DATE_PART]) -> INTERVAL",
     ),
-    ScalarFunction {
-        name: "MAKE_INTERVAL",
-        signatures: &["([year => INT64], [month => INT64], [day => INT64], [hour => INT64], \
-             [minute => INT64], [second => INT64]) -> INTERVAL"],
-        // An argument that is left out before one that is named is NULL here, and counts as 0.
-        nulls: Nulls::Passed,
-        call: make_interval,
-    },
+    function!(
+        "MAKE_INTERVAL",
+        make_interval,
+        "([year: INT64 = 0], [month: INT64 = 0], [day: INT64 = 0], [hour: INT64 = 0], \
+         [minute: INT64 = 0], [second: INT64 = 0]) -> INTERVAL",
+    ),
     function!(
         "JUSTIFY_HOURS",
         |_, args| finish(justify_hours(*interval(args, 0)?)),

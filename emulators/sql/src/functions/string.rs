@@ -48,20 +48,15 @@ pub(crate) const FUNCTIONS: &[ScalarFunction] = &[
     ),
     strict(
         "CONCAT",
-        &[
-            "(STRING, [STRING, ...]) -> STRING",
-            "(BYTES, [BYTES, ...]) -> BYTES",
-            "(ANY, [ANY, ...]) -> STRING",
-        ],
+        &["(PRINTABLE, [PRINTABLE, ...]) -> STRING", "(BYTES, [BYTES, ...]) -> BYTES"],
         concat,
     ),
     strict(
         "$concat",
         &[
-            "(STRING, STRING) -> STRING",
+            "(PRINTABLE, PRINTABLE) -> STRING",
             "(BYTES, BYTES) -> BYTES",
             "(ARRAY<T1>, ARRAY<T1>) -> ARRAY<T1>",
-            "(ANY, ANY) -> STRING",
         ],
         concat,
     ),
@@ -328,11 +323,10 @@ fn concat(call: &Call<'_>, args: &[Value]) -> Result<Value> {
         match arg {
             Value::String(part) => joined.extend_from_slice(part.as_bytes()),
             Value::Bytes(part) if all_bytes => joined.extend_from_slice(part),
-            _ if concatenates(arg_type) => {
+            _ => {
                 let part = cast_text(arg, arg_type, call.session);
                 joined.extend_from_slice(part.as_bytes());
             }
-            _ => return Err(no_concatenation(call.args)),
         }
         within(joined.len(), VALUE_BYTES_MAX, "CONCAT: exceeded maximum output length")?;
     }
@@ -347,41 +341,6 @@ pub(super) fn cast_text(value: &Value, value_type: &Type, session: &Session) -> 
         Value::Timestamp(micros) => timestamp_text(*micros, &Zone::Iana(session.time_zone)),
         _ => display(value, value_type, session),
     }
-}
-
-/// Types that CONCAT turns into text by itself.
-fn concatenates(arg_type: &Type) -> bool {
-    !matches!(
-        arg_type,
-        Type::Bytes
-            | Type::Json
-            | Type::Geography
-            | Type::Range(_)
-            | Type::Array(_)
-            | Type::Struct(_)
-    )
-}
-
-/// The words for arguments that are neither all text nor all bytes.
-fn no_concatenation(types: &[Type]) -> SqlError {
-    let names: Vec<String> = types.iter().map(Type::to_string).collect();
-    let mut message = format!(
-        "No matching signature for function CONCAT\n  Argument types: {}",
-        names.join(", ")
-    );
-    for (expected, is_bytes) in [("STRING", false), ("BYTES", true)] {
-        message += &format!("\n  Signature: CONCAT({expected}, [{expected}, ...])");
-        let fits =
-            |found: &Type| if is_bytes { *found == Type::Bytes } else { concatenates(found) };
-        if let Some(index) = types.iter().position(|found| !fits(found)) {
-            message += &format!(
-                "\n    Argument {}: Unable to coerce type {} to expected type {expected}",
-                index + 1,
-                types[index]
-            );
-        }
-    }
-    SqlError::evaluation(message)
 }
 
 /// Only checks the collation: to compare by it, the analyzer puts `$collation_key` around the operands.

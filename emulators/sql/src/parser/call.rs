@@ -140,6 +140,7 @@ impl Parser<'_> {
     pub(super) fn window(&mut self) -> Result<WindowSpec> {
         let at = self.at();
         self.expect_symbol("(")?;
+        let inner_at = self.at();
         let base = if self.nth_is_identifier(0) { Some(self.identifier()?) } else { None };
         let mut partition_by = Vec::new();
         if self.eat_word("PARTITION") {
@@ -158,10 +159,11 @@ impl Parser<'_> {
             let what = format!("\")\" or {order}keyword RANGE or keyword ROWS");
             return self.expected(if frame.is_some() { "\")\"" } else { &what });
         }
-        Ok(WindowSpec { base, partition_by, order_by, frame, at })
+        Ok(WindowSpec { base, partition_by, order_by, frame, at, inner_at })
     }
 
     fn window_frame(&mut self) -> Result<Option<WindowFrame>> {
+        let at = self.at();
         let unit = if self.eat_word("ROWS") {
             WindowFrameUnit::Rows
         } else if self.eat_word("RANGE") {
@@ -169,14 +171,23 @@ impl Parser<'_> {
         } else {
             return Ok(None);
         };
-        if !self.eat_word("BETWEEN") {
-            let start = self.window_bound()?;
-            return Ok(Some(WindowFrame { unit, start, end: None }));
-        }
+        let has_end = self.eat_word("BETWEEN");
+        let start_at = self.at();
         let start = self.window_bound()?;
+        if !has_end {
+            return Ok(Some(WindowFrame {
+                unit,
+                start,
+                end: None,
+                at,
+                start_at,
+                end_at: start_at,
+            }));
+        }
         self.expect_word("AND")?;
+        let end_at = self.at();
         let end = Some(self.window_bound()?);
-        Ok(Some(WindowFrame { unit, start, end }))
+        Ok(Some(WindowFrame { unit, start, end, at, start_at, end_at }))
     }
 
     fn window_bound(&mut self) -> Result<WindowFrameBound> {

@@ -213,6 +213,7 @@ impl Parser<'_> {
         }
         let not = self.eat_word("NOT");
         let operand = Box::new(left);
+        let operator_at = self.peek().start;
         let mut compared = Compared::Open;
         let kind = if self.eat_word("IS") {
             let not = self.eat_word("NOT");
@@ -228,7 +229,7 @@ impl Parser<'_> {
             }
         } else if self.eat_word("IN") {
             compared = Compared::Closed;
-            ExprKind::In { not, operand, source: self.in_source()? }
+            ExprKind::In { not, operand, source: self.in_source()?, operator_at }
         } else if self.eat_word("BETWEEN") {
             let low = Box::new(self.operand()?);
             if self.is_comparison() || self.is_word("OR") {
@@ -239,7 +240,7 @@ impl Parser<'_> {
                 return self.unexpected();
             }
             let high = Box::new(self.operand()?);
-            ExprKind::Between { not, operand, low, high }
+            ExprKind::Between { not, operand, low, high, operator_at }
         } else {
             self.expect_word("LIKE")?;
             let quantifier = self.like_quantifier()?;

@@ -15,6 +15,7 @@ impl Parser<'_> {
         if self.eat_word("FROM") {
             select.from = Some(self.table_items()?);
         }
+        select.filter_at = self.at();
         if self.eat_word("WHERE") {
             select.filter = Some(self.expression()?);
         }
@@ -52,6 +53,7 @@ impl Parser<'_> {
             items,
             from: None,
             filter: None,
+            filter_at: at,
             group_by: None,
             having: None,
             qualify: None,
@@ -223,6 +225,7 @@ impl Parser<'_> {
                     order_by: Vec::new(),
                     frame: None,
                     at,
+                    inner_at: at,
                 }
             };
             windows.push((name, window));

@@ -10,7 +10,6 @@ use windtunnel_gcp::write_sink::{
 };
 use windtunnel_runtime::command::{Input, Rows, SinkCommand, StreamId};
 
-use super::super::bugs::Tamper;
 use super::super::call::{Answer, Caller, Happening, Request, Token};
 use super::super::fault::{Effect, Loss};
 use super::super::net::Net;
@@ -25,7 +24,6 @@ pub(super) struct Sink {
     connections: BTreeMap<StreamId, Connection>,
     names: BTreeMap<Arc<str>, StreamId>,
     last: u64,
-    tamper: Tamper,
 }
 
 #[derive(Debug)]
@@ -39,13 +37,12 @@ struct Connection {
 }
 
 impl Sink {
-    pub(super) fn new(instance: u32, tamper: Tamper) -> Self {
+    pub(super) fn new(instance: u32) -> Self {
         Self {
             instance,
             connections: BTreeMap::new(),
             names: BTreeMap::new(),
             last: u64::from(instance) * CONNECTIONS_OF_A_PROCESS,
-            tamper,
         }
     }
 

@@ -14,7 +14,7 @@ use crate::value::{BigNumeric, GroupKey, Value, compare};
 pub(super) const FUNCTIONS: &[AggregateFunction] = &[
     AggregateFunction {
         name: "APPROX_COUNT_DISTINCT",
-        signatures: &["(ANY) -> INT64"],
+        signatures: &["(T1) -> INT64"],
         nulls: AggregateNulls::Skipped,
         make: |_| {
             Box::new(CountDistinct { sketch: Sketch::new(0, PRECISION_DEFAULT), scratch: vec![] })

@@ -22,7 +22,12 @@ pub(super) const FUNCTIONS: &[AggregateFunction] = &[
     },
     AggregateFunction {
         name: "STRING_AGG",
-        signatures: &["(STRING, [STRING]) -> STRING", "(BYTES, [BYTES]) -> BYTES"],
+        signatures: &[
+            "(STRING) -> STRING",
+            "(STRING, STRING) -> STRING",
+            "(BYTES) -> BYTES",
+            "(BYTES, BYTES) -> BYTES",
+        ],
         nulls: AggregateNulls::Skipped,
         make: |call| match call.args.first() {
             Some(Type::Bytes) => Box::new(BytesAgg(None)),

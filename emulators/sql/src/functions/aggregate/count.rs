@@ -8,7 +8,7 @@ use crate::value::Value;
 pub(super) const FUNCTIONS: &[AggregateFunction] = &[
     AggregateFunction {
         name: "COUNT",
-        signatures: &["() -> INT64", "(ANY) -> INT64"],
+        signatures: &["() -> INT64", "(T1) -> INT64"],
         nulls: AggregateNulls::Skipped,
         make: |_| Box::new(Count { rows: 0, counts: |_| true }),
     },

@@ -11,11 +11,11 @@ pub(super) const TWO_OR_ARRAY: &[&str] =
 
 pub(super) const WITH_NUMBER: &[&str] = &["(GEOGRAPHY, FLOAT64) -> GEOGRAPHY"];
 
-pub(super) const BUFFER: &str = "(GEOGRAPHY, FLOAT64, [num_seg_quarter_circle => FLOAT64], \
-    [use_spheroid => BOOL], [endcap => STRING], [side => STRING]) -> GEOGRAPHY";
+pub(super) const BUFFER: &str = "(GEOGRAPHY, FLOAT64, [num_seg_quarter_circle: FLOAT64], \
+    [use_spheroid: BOOL], [endcap: STRING], [side: STRING]) -> GEOGRAPHY";
 
-pub(super) const BUFFER_TOLERANCE: &str = "(GEOGRAPHY, FLOAT64, tolerance_meters => FLOAT64, \
-    [use_spheroid => BOOL], [endcap => STRING], [side => STRING]) -> GEOGRAPHY";
+pub(super) const BUFFER_TOLERANCE: &str = "(GEOGRAPHY, FLOAT64, tolerance_meters: FLOAT64, \
+    [use_spheroid: BOOL], [endcap: STRING], [side: STRING]) -> GEOGRAPHY";
 
 pub(super) fn reading(function: &'static str) -> Reading {
     Reading { function, oriented: false, planar: false }

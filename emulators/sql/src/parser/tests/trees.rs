@@ -49,10 +49,10 @@ fn shape(expression: &Expr) -> String {
             };
             format!("({}LIKE {} {right})", negated(*not), shape(operand))
         }
-        ExprKind::In { not, operand, source } => {
+        ExprKind::In { not, operand, source, .. } => {
             format!("({}IN {} {})", negated(*not), shape(operand), source_shape(source))
         }
-        ExprKind::Between { not, operand, low, high } => {
+        ExprKind::Between { not, operand, low, high, .. } => {
             let operands = [operand, low, high].map(|operand| shape(operand)).join(" ");
             format!("({}BETWEEN {operands})", negated(*not))
         }
