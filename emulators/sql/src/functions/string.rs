@@ -462,14 +462,6 @@ mod tests {
         check("SPLIT", &[Value::bytes("a\0b"), Value::bytes("\0")], "[b\"a\", b\"b\"]");
         check_texts("CONCAT", &["a", "b", "c"], "abc");
         check("$concat", &[Value::bytes("a"), Value::bytes("b")], "b\"ab\"");
-        check(
-            "CONCAT",
-            &[Value::from("a"), Value::bytes("b")],
-            "ERROR No matching signature for function CONCAT\n  Argument types: STRING, BYTES\n  \
-             Signature: CONCAT(STRING, [STRING, ...])\n    Argument 2: Unable to coerce type BYTES \
-             to expected type STRING\n  Signature: CONCAT(BYTES, [BYTES, ...])\n    Argument 1: \
-             Unable to coerce type STRING to expected type BYTES",
-        );
         check("CONCAT", &[Value::from("a"), Value::Int64(1), Value::Float64(2.0)], "a12");
         let (one, two) = (Value::array([Value::Int64(1)]), Value::array([Value::Int64(2)]));
         check("$concat", &[one, two], "[1, 2]");

@@ -280,7 +280,8 @@ fn intervals() {
         "int64 overflow: 9223372036854775807 * 12",
     );
     check("MAKE_INTERVAL", &["1", "6", "15"], "1-6 15 0:0:0");
-    check("MAKE_INTERVAL", &["NULL", "NULL", "NULL", "10", "NULL", "20"], "0-0 0 10:0:20");
+    check("MAKE_INTERVAL", &["0", "0", "0", "10", "0", "20"], "0-0 0 10:0:20");
+    check("MAKE_INTERVAL", &["NULL", "6"], "NULL");
     check("JUSTIFY_DAYS", &["INTERVAL 0-0 40"], "0-1 10 0:0:0");
     check("JUSTIFY_DAYS", &["INTERVAL 0-0 -65"], "-0-2 -5 0:0:0");
     check("JUSTIFY_HOURS", &["INTERVAL 0-0 0 30:0:0"], "0-0 1 6:0:0");
