@@ -1,5 +1,5 @@
 //! The reference pipeline, the first user of the builder: what happens to a micro-batch between the
-//! source and the sink, in one screen ([`reference`]). Acks, streams and checkpoints are the
+//! source and the sink, in one screen ([`reference()`]). Acks, streams and checkpoints are the
 //! coordinator's; this is the data's way alone. Invariant: every message of a batch ends as a row, as
 //! a reject, or as a known duplicate.
 

@@ -59,7 +59,7 @@ pub struct Windowing {
     pub on_time: OnTime,
     /// Most keys times windows that are held: an event that would open one more is late. Keeps a device
     /// that makes up keys or instants from taking all memory; see
-    /// [`WINDOWS_OPEN_MAX`](crate::limits::WINDOWS_OPEN_MAX).
+    /// [`WINDOWS_OPEN_MAX`].
     pub open_max: usize,
 }
 
