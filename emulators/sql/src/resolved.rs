@@ -3,6 +3,7 @@
 //! flight is a file of registers, one for each id: see `evaluate.rs`.
 
 mod grouping;
+mod join;
 mod walk;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 pub(crate) use grouping::{
     Aggregate, AggregateCall, AggregateKind, Window, WindowCall, WindowKind,
 };
+pub(crate) use join::{Join, JoinType, Unnest, UnnestArray};
 pub(crate) use walk::{visit_expr_mut, visit_plan_mut};
 
 use crate::ast::SetOperator;
@@ -326,47 +328,6 @@ pub(crate) struct Recursion {
     pub(crate) distinct: bool,
     /// `WITH DEPTH`: lowest and highest depth that is kept; the depth is one more column of the table.
     pub(crate) depth: Option<(i64, Option<i64>)>,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum JoinType {
-    Inner,
-    Left,
-    Right,
-    Full,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Join {
-    pub(crate) join_type: JoinType,
-    pub(crate) left: Plan,
-    pub(crate) right: Plan,
-    /// Pairs that must be equal: of the left, of the right.
-    pub(crate) keys: Vec<(Expr, Expr)>,
-    /// The rest of the condition.
-    pub(crate) condition: Option<Expr>,
-    /// Whether the right side reads the left side's columns.
-    pub(crate) lateral: bool,
-}
-
-/// `UNNEST` of arrays side by side, for each row of the input.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Unnest {
-    pub(crate) input: Plan,
-    pub(crate) arrays: Vec<UnnestArray>,
-    pub(crate) offset: Option<ColumnId>,
-    /// `LEFT JOIN`: a row of NULLs where there is no element that fits.
-    pub(crate) outer: bool,
-    pub(crate) condition: Option<Expr>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct UnnestArray {
-    pub(crate) array: Expr,
-    /// The element itself.
-    pub(crate) element: ColumnId,
-    /// Its fields, when it is a struct: field and id.
-    pub(crate) fields: Vec<(usize, ColumnId)>,
 }
 
 #[derive(Debug, Clone, PartialEq)]
