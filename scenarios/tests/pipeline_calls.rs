@@ -22,8 +22,8 @@ async fn start() -> Suite {
 }
 
 async fn send(address: SocketAddr, method: &str, path: &str, body: Value) -> Response {
-    let request = reqwest::Client::new()
-        .request(method.parse().unwrap(), format!("http://{address}{path}"));
+    let request =
+        reqwest::Client::new().request(method.parse().unwrap(), format!("http://{address}{path}"));
     let request = if body.is_null() { request } else { request.json(&body) };
     request.send().await.unwrap()
 }
@@ -40,20 +40,22 @@ async fn ok(address: SocketAddr, method: &str, path: &str, body: Value) -> Value
 #[tokio::test]
 async fn an_empty_pull_answers_before_its_deadline() {
     let suite = start().await;
-    let (topic, name) = ("projects/any/topics/t", "projects/any/subscriptions/s");
+    let (topic, name) = ("projects/any/topics/calls", "projects/any/subscriptions/pulls");
     ok(suite.pubsub_address, "PUT", &format!("/v1/{topic}"), json!({})).await;
     let endpoint = format!("http://{}", suite.pubsub_address);
     let mut client = SubscriberClient::connect(endpoint).await.unwrap();
     let subscription =
         Subscription { name: name.to_owned(), topic: topic.to_owned(), ..Default::default() };
     client.create_subscription(subscription).await.unwrap();
-    let pull = PullRequest { subscription: name.to_owned(), max_messages: 10, ..Default::default() };
+    let pull =
+        PullRequest { subscription: name.to_owned(), max_messages: 10, ..Default::default() };
     let mut request = tonic::Request::new(pull);
     request.set_timeout(Duration::from_secs(2));
     let pulled = client.pull(request).await.unwrap().into_inner();
     assert!(pulled.received_messages.is_empty());
-    let listed = ok(suite.pubsub_address, "GET", &format!("/v1/{topic}/subscriptions"), Value::Null);
-    assert_eq!(listed.await["subscriptions"], json!([name]));
+    let path = format!("/v1/{topic}/subscriptions");
+    let listed = ok(suite.pubsub_address, "GET", &path, Value::Null).await;
+    assert_eq!(listed["subscriptions"], json!([name]));
     suite.shutdown().await;
 }
 
@@ -74,7 +76,8 @@ async fn a_prediction_is_the_same_over_rest_and_grpc() {
     let text = prost_types::Value {
         kind: Some(prost_types::value::Kind::StringValue("telemetry".to_owned())),
     };
-    let fields = [("event_type", text), ("hour_of_day", number(3.0)), ("temperature", number(31.5))];
+    let fields =
+        [("event_type", text), ("hour_of_day", number(3.0)), ("temperature", number(31.5))];
     let record = |fields: Vec<(&str, prost_types::Value)>| {
         let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         let record = prost_types::Struct { fields };
@@ -109,7 +112,8 @@ async fn a_load_job_reads_what_beam_has_uploaded() {
     let suite = start().await;
     let storage = suite.storage_address;
     ok(storage, "POST", "/storage/v1/b?project=any", json!({ "name": "files" })).await;
-    let path = "/resumable/upload/storage/v1/b/files/o?uploadType=resumable&name=bq%20load%2F12%3A30.json";
+    let path =
+        "/resumable/upload/storage/v1/b/files/o?uploadType=resumable&name=bq%20load%2F12%3A30.json";
     let begun = send(storage, "POST", path, json!({ "name": "bq load/12:30.json" })).await;
     let session = begun.headers()["location"].to_str().unwrap().to_owned();
     let upload = reqwest::Client::new().put(&session).body("{\"n\":1}\n{\"n\":2}\n");
@@ -132,12 +136,8 @@ async fn a_load_job_reads_what_beam_has_uploaded() {
     };
     assert_eq!(job["status"].get("errorResult"), None, "{job}");
     assert_eq!(job["statistics"]["load"]["outputRows"], "2");
-    let table = ok(
-        bigquery,
-        "GET",
-        "/bigquery/v2/projects/any/datasets/d/tables/t?alt=json",
-        Value::Null,
-    );
+    let table =
+        ok(bigquery, "GET", "/bigquery/v2/projects/any/datasets/d/tables/t?alt=json", Value::Null);
     assert_eq!(table.await["numRows"], "2");
     suite.shutdown().await;
 }
@@ -165,7 +165,8 @@ async fn an_upload_of_any_type_is_loaded_and_its_rows_come_by_page() {
         .header("content-type", "multipart/related; boundary=\"part\"")
         .body(body);
     assert_eq!(request.send().await.unwrap().status(), 200);
-    let query = json!({ "query": "SELECT n FROM d.t ORDER BY n", "useLegacySql": false, "maxResults": 0 });
+    let query =
+        json!({ "query": "SELECT n FROM d.t ORDER BY n", "useLegacySql": false, "maxResults": 0 });
     let answer = ok(bigquery, "POST", "/bigquery/v2/projects/any/queries", query).await;
     assert_eq!((answer.get("rows"), &answer["totalRows"]), (None, &json!("3")));
     let id = answer["jobReference"]["jobId"].as_str().unwrap();
@@ -191,17 +192,17 @@ async fn a_table_partitioned_by_a_column_has_no_partition_time() {
     let dataset = json!({ "datasetReference": { "datasetId": "d" } });
     ok(bigquery, "POST", "/bigquery/v2/projects/any/datasets", dataset).await;
     for (name, partitioning, expected) in [
-        ("by_column", json!({ "type": "DAY", "field": "at" }), 400),
+        ("by_column", json!({ "type": "DAY", "field": "made" }), 400),
         ("by_ingestion", json!({ "type": "DAY" }), 200),
     ] {
         let table = json!({
             "tableReference": { "projectId": "any", "datasetId": "d", "tableId": name },
-            "schema": { "fields": [{ "name": "at", "type": "TIMESTAMP" }] },
+            "schema": { "fields": [{ "name": "made", "type": "TIMESTAMP" }] },
             "timePartitioning": partitioning,
         });
         ok(bigquery, "POST", "/bigquery/v2/projects/any/datasets/d/tables", table).await;
         let query = json!({
-            "query": format!("SELECT at FROM d.{name} WHERE _PARTITIONTIME > '2024-01-01'"),
+            "query": format!("SELECT made FROM d.{name} WHERE _PARTITIONTIME > '2024-01-01'"),
             "useLegacySql": false,
         });
         let answer = send(bigquery, "POST", "/bigquery/v2/projects/any/queries", query).await;
