@@ -17,6 +17,7 @@ use windtunnel_runtime::coordinator::{Coordinator, CoordinatorConfig, Phase};
 use windtunnel_runtime::flow::source;
 use windtunnel_runtime::pipeline::{self, Pipeline};
 use windtunnel_stages::dedup::DedupConfig;
+use windtunnel_stages::template::Template;
 use windtunnel_stages::window::WindowConfig;
 use windtunnel_stages::windowing::{Accumulation, Trigger, Values, WindowFn, Windowing};
 
@@ -185,6 +186,10 @@ impl World {
                 .iter()
                 .map(|row| format!("w {} {} {}", row.start.0, row.device_id, row.aggregate.count))
                 .collect(),
+            Rows::Named(rows) => {
+                let text = |row| std::str::from_utf8(row).unwrap().split('"').nth(3).unwrap();
+                rows.iter().map(|row| text(row).to_owned()).collect()
+            }
         };
         let refused: Vec<_> = texts
             .iter()
@@ -215,6 +220,7 @@ struct Run<'a> {
     /// Crash before this command is carried out, counted from 1.
     crash_at: Option<usize>,
     carried_out: usize,
+    pipeline: fn() -> Pipeline,
 }
 
 impl Run<'_> {
@@ -225,7 +231,8 @@ impl Run<'_> {
     /// Runs the engine until it has drained or crashed; true when it has drained.
     fn run_engine(&mut self) -> bool {
         let (mut coordinator, mut commands) =
-            Coordinator::start(config(), &self.world.log).expect("the log is whole");
+            Coordinator::start_with(config(), (self.pipeline)(), &self.world.log)
+                .expect("the log is whole");
         let mut waiting: Vec<Command> = Vec::new();
         let mut delivered = BTreeSet::new();
         let mut draining = false;
@@ -336,9 +343,50 @@ fn judge(world: &World) {
     assert_eq!(world.acked.len() as u64, MESSAGES);
 }
 
-fn run_to_the_end(choices: &[u8], crash_at: Option<usize>) -> usize {
-    let mut run =
-        Run { choices: choices.iter(), world: World::default(), now: 0, crash_at, carried_out: 0 };
+/// Pipelines that must end alike: the reference, and one whose events go to tables that it names.
+const PIPELINES: [fn() -> Pipeline; 2] = [reference, by_name];
+
+fn reference() -> Pipeline {
+    Pipeline::new(config().dedup, config().windows)
+}
+
+/// The reference's stages, but each device has a table of its own.
+fn by_name() -> Pipeline {
+    let windows = config().windows;
+    let table = Template::parse("events_{device_id}").unwrap();
+    Pipeline::of(Box::new(
+        source::<u32, EventBatch>()
+            .map(pipeline::read)
+            .keyed(pipeline::shard_key, pipeline::happened)
+            .distinct(
+                "dedup",
+                DedupConfig::default(),
+                pipeline::identity,
+                |_, _, out: &mut pipeline::Outcome| out.duplicates += 1,
+            )
+            .filter_map(pipeline::accept)
+            .window(
+                "device_windows",
+                windows.windowing(),
+                Values,
+                pipeline::device,
+                pipeline::window_row,
+                pipeline::late,
+            )
+            .sink(move |index, batch: &EventBatch, out| {
+                let event = &batch.events[index as usize];
+                let mut name = String::new();
+                table.write(|_| Some(batch.text(event.device_id)), &mut name);
+                let row = BTreeMap::from([("event_id", batch.text(event.event_id))]);
+                out.row(&name, &row, Some(batch.message_of(event)));
+            })
+            .build(windows.watermark()),
+    ))
+}
+
+fn run_to_the_end(choices: &[u8], crash_at: Option<usize>, pipeline: fn() -> Pipeline) -> usize {
+    let (choices, world) = (choices.iter(), World::default());
+    let mut run = Run { choices, world, now: 0, crash_at, carried_out: 0, pipeline };
     while !run.run_engine() {}
     judge(&run.world);
     run.carried_out
@@ -346,16 +394,20 @@ fn run_to_the_end(choices: &[u8], crash_at: Option<usize>) -> usize {
 
 #[test]
 fn a_calm_run_places_every_message_once() {
-    run_to_the_end(&[], None);
+    for pipeline in PIPELINES {
+        run_to_the_end(&[], None, pipeline);
+    }
 }
 
 #[test]
 fn a_crash_before_any_single_command_changes_nothing() {
     for choices in [&[][..], &[9, 33, 6, 12, 60, 3, 90, 45, 5, 15, 21, 66, 30, 4, 2, 1, 99, 18][..]]
     {
-        let commands = run_to_the_end(choices, None);
-        for crash_at in 1..=commands {
-            run_to_the_end(choices, Some(crash_at));
+        for pipeline in PIPELINES {
+            let commands = run_to_the_end(choices, None, pipeline);
+            for crash_at in 1..=commands {
+                run_to_the_end(choices, Some(crash_at), pipeline);
+            }
         }
     }
 }
@@ -366,9 +418,9 @@ proptest! {
     })]
     #[test]
     fn any_fate_places_every_message_once(
-        choices in proptest::collection::vec(any::<u8>(), 0..400)
+        choices in proptest::collection::vec(any::<u8>(), 0..400), pipeline in 0..PIPELINES.len(),
     ) {
-        run_to_the_end(&choices, None);
+        run_to_the_end(&choices, None, PIPELINES[pipeline]);
     }
 }
 
