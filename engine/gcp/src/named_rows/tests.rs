@@ -1,3 +1,5 @@
+//! What becomes of rows: read back as messages, refused with their column, or asked for new columns.
+
 use proptest::prelude::*;
 use prost::Message as _;
 use serde_json::json;
@@ -128,8 +130,9 @@ fn a_row_that_does_not_fit_is_refused_with_its_column() {
 #[test]
 fn unknown_fields_are_what_the_job_says() {
     let row = json!({ "id": "a", "place": { "city": "x", "zip": 1 }, "speed": 1.5 });
-    let encode =
-        |unknown, row: &Value| RowEncoder::new(&schema(), unknown).encode(&rows(&[row.clone()]));
+    let encode = |unknown, row: &Value| {
+        RowEncoder::new(&schema(), unknown).encode(&rows(std::slice::from_ref(row)))
+    };
     let ignored = encode(UnknownFields::Ignore, &row).unwrap();
     assert_eq!(Row::decode(ignored[0].clone()).unwrap().place.unwrap().city, "x");
     let refused = encode(UnknownFields::Add, &row).unwrap_err();
