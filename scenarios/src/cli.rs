@@ -19,7 +19,7 @@ use crate::progress::{Output, Reporter};
 use crate::run::{RunOptions, run};
 use crate::scenario::{Scenario, parse};
 use crate::target::{Target, reach};
-use crate::{emulators, library, pipeline};
+use crate::{batch, emulators, library, pipeline};
 
 /// A wind tunnel for GCP data pipelines.
 #[derive(Debug, Parser)]
@@ -49,6 +49,8 @@ enum Command {
     Emulators(emulators::EmulatorArguments),
     /// Run the engine alone until SIGTERM, then drain
     Pipeline(pipeline::PipelineArguments),
+    /// Run the engine over files, to their end
+    Batch(batch::BatchArguments),
     /// Blow a scenario's load alone at a topic
     Generate(GenerateArguments),
 }
@@ -120,6 +122,7 @@ pub async fn main() -> ExitCode {
         Some(Command::Check { file }) => check(&file),
         Some(Command::Emulators(arguments)) => answer(emulators::serve(arguments).await),
         Some(Command::Pipeline(arguments)) => answer(pipeline::run(arguments).await),
+        Some(Command::Batch(arguments)) => answer(batch::run(arguments).await),
         Some(Command::Generate(arguments)) => match load_scenario(&arguments.scenario) {
             Ok(scenario) => answer(generate(&scenario, &arguments).await),
             Err(exit) => exit,

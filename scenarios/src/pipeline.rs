@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use windtunnel_gcp::PredictionStats;
 use windtunnel_gcp::destinations::Destinations;
-use windtunnel_gcp::job::{self, JobConfig};
+use windtunnel_gcp::job::{self, JobConfig, Source};
 use windtunnel_gcp::world::{self, ReferenceNames};
 use windtunnel_runtime::coordinator::CoordinatorConfig;
 use windtunnel_runtime::metrics::Counters;
@@ -51,7 +51,7 @@ pub async fn run(arguments: PipelineArguments) -> anyhow::Result<()> {
     world::create(&services.endpoints, &names, None).await?;
     let config = JobConfig {
         names,
-        subscription: arguments.subscription,
+        source: Source::Subscription(arguments.subscription),
         region,
         vertex_endpoint,
         checkpoints: arguments.checkpoints,

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use windtunnel_gcp::PredictionStats;
 use windtunnel_gcp::destinations::Destinations;
 use windtunnel_gcp::function::{FunctionConfig, serve};
-use windtunnel_gcp::job::{self, JobConfig};
+use windtunnel_gcp::job::{self, JobConfig, Source};
 use windtunnel_gcp::world::{self, ReferenceNames};
 use windtunnel_model::schema::{DATASET, EVENTS_TABLE};
 use windtunnel_runtime::coordinator::CoordinatorConfig;
@@ -138,7 +138,7 @@ impl<'a> Tunnel<'a> {
         };
         let config = JobConfig {
             names: names.clone(),
-            subscription: subscription.to_owned(),
+            source: Source::Subscription(subscription.to_owned()),
             region: options.region.clone(),
             vertex_endpoint: options.vertex_endpoint.clone(),
             checkpoints: folder.0.clone(),

@@ -14,7 +14,7 @@ use windtunnel_emulators::{Ports, Suite};
 use windtunnel_gcp::PredictionStats;
 use windtunnel_gcp::destinations::{Destinations, TableSpec, UnknownFields};
 use windtunnel_gcp::endpoints::Endpoints;
-use windtunnel_gcp::job::{self, JobConfig};
+use windtunnel_gcp::job::{self, JobConfig, Source};
 use windtunnel_gcp::world::{self, ReferenceNames};
 use windtunnel_model::EventBatch;
 use windtunnel_model::schema::DATASET;
@@ -67,7 +67,7 @@ fn config(names: &ReferenceNames, checkpoints: &std::path::Path) -> JobConfig {
     let spec = TableSpec { resource: Some(resource), unknown_fields: UnknownFields::Add };
     JobConfig {
         names: names.clone(),
-        subscription: "iot-events-sub".to_owned(),
+        source: Source::Subscription("iot-events-sub".to_owned()),
         region: "us-central1".to_owned(),
         vertex_endpoint: "1".to_owned(),
         checkpoints: checkpoints.to_owned(),

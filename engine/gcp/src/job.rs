@@ -1,5 +1,5 @@
-//! A streaming job, put together: source, coordinator, sink, scorer and object store over bounded
-//! channels, with its checkpoints in a folder. It runs until it is asked to drain.
+//! A job, put together: source, coordinator, sink, scorer and object store over bounded channels, with its
+//! checkpoints in a folder. It runs until it is asked to drain, or its files are read.
 
 use std::path::PathBuf;
 
@@ -16,6 +16,7 @@ use windtunnel_runtime::store::{DiskStore, StoreError};
 
 use crate::destinations::Destinations;
 use crate::endpoints::{ConnectError, Endpoints};
+use crate::files::{self, FilesConfig};
 use crate::vertex::{PredictionStats, Vertex};
 use crate::world::ReferenceNames;
 use crate::write_sink::WriteSink;
@@ -26,8 +27,8 @@ use crate::{objects, pubsub_source, vertex, write_sink};
 pub struct JobConfig {
     /// The project's names.
     pub names: ReferenceNames,
-    /// The subscription that the job reads.
-    pub subscription: String,
+    /// What the job reads.
+    pub source: Source,
     /// Region of the Vertex AI endpoint.
     pub region: String,
     /// Id of the Vertex AI endpoint.
@@ -38,6 +39,15 @@ pub struct JobConfig {
     pub destinations: Destinations,
     /// The coordinator; `job` names a new job and is ignored where the folder holds one.
     pub coordinator: CoordinatorConfig,
+}
+
+/// What a job reads.
+#[derive(Debug, Clone)]
+pub enum Source {
+    /// A subscription, by its name in the project, until the job is drained.
+    Subscription(String),
+    /// Files, to their end.
+    Files(FilesConfig),
 }
 
 /// Why a job ended before it was drained.
@@ -89,6 +99,10 @@ pub async fn run_pipeline(
 ) -> Result<Counters, JobError> {
     let (store, log) = DiskStore::acquire(&config.checkpoints, &config.coordinator.job)?;
     let coordinator = CoordinatorConfig { job: store.job().to_owned(), ..config.coordinator };
+    let pipeline = match &config.source {
+        Source::Subscription(_) => pipeline,
+        Source::Files(_) => pipeline.reading_files(),
+    };
     let (coordinator, recovery) = Coordinator::start_with(coordinator, pipeline, &log)?;
     drop(log);
     let (inputs_sender, inputs) = mpsc::channel(INPUTS_MAX);
@@ -115,21 +129,29 @@ pub async fn run_pipeline(
         stats,
     };
     let storage = endpoints.storage().await?;
-    let subscriber = endpoints.subscriber().await?;
     let bucket = config.names.failed_events_bucket();
     let mut connectors = JoinSet::new();
     connectors.spawn(write_sink::run(write_sink, sink_commands, inputs_sender.clone()));
     connectors.spawn(vertex::run(vertex, score_commands, inputs_sender.clone()));
     connectors.spawn(objects::run(storage, bucket, object_commands, inputs_sender.clone()));
-    let subscription = config.names.subscription(&config.subscription);
     let stop = CancellationToken::new();
-    let source = tokio::spawn(pubsub_source::run(
-        subscriber,
-        subscription,
-        batches,
-        acks_receiver,
-        stop.clone(),
-    ));
+    let source = match config.source {
+        Source::Subscription(subscription) => tokio::spawn(pubsub_source::run(
+            endpoints.subscriber().await?,
+            config.names.subscription(&subscription),
+            batches,
+            acks_receiver,
+            stop.clone(),
+        )),
+        Source::Files(files) => {
+            let progress = coordinator.pipeline().file_progress().cloned().unwrap_or_default();
+            let control = endpoints.storage_control().await?;
+            // What was read is in the checkpoints: nobody waits for acknowledgements.
+            tokio::spawn(discard(acks_receiver));
+            let storage = endpoints.storage().await?;
+            tokio::spawn(files::run(storage, control, files, progress, batches, drain.clone()))
+        }
+    };
     let ends =
         Connectors { messages, acks, sink, scores, objects: objects_sender, inputs, inputs_sender };
     let driven = drive(coordinator, recovery, ends, store, drain, counters).await;
@@ -141,4 +163,8 @@ pub async fn run_pipeline(
         Ok(Err(reason)) => Err(JobError::Source(reason)),
         Ok(Ok(())) | Err(_) => Ok(driven?),
     }
+}
+
+async fn discard<T>(mut receiver: mpsc::Receiver<T>) {
+    while receiver.recv().await.is_some() {}
 }

@@ -5,6 +5,7 @@
 
 pub mod destinations;
 pub mod endpoints;
+pub mod files;
 pub mod function;
 pub mod job;
 pub mod limits;

@@ -20,6 +20,8 @@ pub const APPENDS_IN_FLIGHT: usize = 64;
 pub const BACKOFF: Duration = Duration::from_millis(50);
 /// Longest pause before a call is tried again.
 pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
+/// Chunks of an object that are read ahead of what is parsed: the service sends up to 2 MB at a time.
+pub const FILE_CHUNKS_AHEAD: usize = 4;
 /// Objects that are written at the same time.
 pub const OBJECTS_IN_FLIGHT: usize = 16;
 /// Instances of one prediction request (64 or 1 MB, whichever comes first).

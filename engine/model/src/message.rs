@@ -47,8 +47,10 @@ pub enum Origin {
         object: Arc<str>,
         /// The object's generation, 0 for a path.
         generation: i64,
-        /// The line's number, from 1.
+        /// The record's number, from 1; with one record a line, the line's.
         line: u64,
+        /// Whether nothing comes after it in its file.
+        is_last: bool,
     },
 }
 
@@ -73,7 +75,9 @@ impl Message {
     pub fn message_id(&self) -> String {
         match &self.origin {
             Origin::Pubsub { message_id, .. } => message_id.clone(),
-            Origin::File { object, generation, line } => format!("{object}#{generation}:{line}"),
+            Origin::File { object, generation, line, .. } => {
+                format!("{object}#{generation}:{line}")
+            }
         }
     }
 
@@ -85,7 +89,7 @@ impl Message {
                 let id = attributes.get(ATTRIBUTE_SOURCE_MESSAGE_ID).unwrap_or(message_id);
                 write!(out, "msg-{id}")
             }
-            Origin::File { object, generation, line } => {
+            Origin::File { object, generation, line, .. } => {
                 write!(out, "file-{object}-{generation}-{line}")
             }
         }

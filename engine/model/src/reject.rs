@@ -123,7 +123,7 @@ impl Serialize for Attributes<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self.0 {
             Origin::Pubsub { attributes, .. } => serializer.collect_map(attributes),
-            Origin::File { object, generation, line } => serializer.collect_map([
+            Origin::File { object, generation, line, .. } => serializer.collect_map([
                 ("object", object.to_string()),
                 ("generation", generation.to_string()),
                 ("line", line.to_string()),

@@ -153,6 +153,12 @@ impl Coordinator {
         self.phase
     }
 
+    /// The pipeline, to look at.
+    #[must_use]
+    pub fn pipeline(&self) -> &Pipeline {
+        &self.pipeline
+    }
+
     /// How far event time has come.
     #[must_use]
     pub fn watermark(&self) -> EventTime {

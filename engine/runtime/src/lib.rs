@@ -11,6 +11,7 @@ pub mod clock;
 pub mod command;
 pub mod coordinator;
 pub mod driver;
+pub mod file_progress;
 pub mod flow;
 pub mod limits;
 pub mod metrics;

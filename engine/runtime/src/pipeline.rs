@@ -21,6 +21,7 @@ use windtunnel_stages::validate::validate;
 use windtunnel_stages::window::WindowConfig;
 use windtunnel_stages::windowing::{Pane, Values};
 
+use crate::file_progress::FileProgress;
 use crate::flow::{Entry, Happened, Runs, State, source};
 
 /// Decode, validate, enrich; dedup; windows beside the stream; rows. Rejects and late events leave on
@@ -209,28 +210,47 @@ pub(crate) fn refused_row(message: Option<&Message>, row: &[u8], detail: String)
 }
 
 /// A pipeline over messages, events and device windows, with its state.
-pub struct Pipeline(Box<dyn Runs<u32, EventBatch, Outcome>>);
+pub struct Pipeline {
+    stages: Box<dyn Runs<u32, EventBatch, Outcome>>,
+    /// For a source of files.
+    files: Option<FileProgress>,
+}
 
 impl Pipeline {
     /// The reference pipeline, that has seen nothing.
     #[must_use]
     pub fn new(dedup: DedupConfig, windows: WindowConfig) -> Self {
-        Self(reference(dedup, windows))
+        Self::of(reference(dedup, windows))
     }
 
     /// Another pipeline over the same messages and outputs.
     #[must_use]
     pub fn of(stages: Box<dyn Runs<u32, EventBatch, Outcome>>) -> Self {
-        Self(stages)
+        Self { stages, files: None }
+    }
+
+    /// As it is, but for a source of files: how far each was read becomes a state of the pipeline.
+    #[must_use]
+    pub fn reading_files(self) -> Self {
+        Self { files: Some(FileProgress::default()), ..self }
+    }
+
+    /// How far the files were read, of a pipeline that reads files.
+    #[must_use]
+    pub fn file_progress(&self) -> Option<&FileProgress> {
+        self.files.as_ref()
     }
 
     /// Moves a micro-batch through the stages.
     pub fn process(&mut self, messages: Vec<Message>, now: ProcessingTime) -> Outcome {
         let count = u32::try_from(messages.len()).expect("a batch is far below 2^32 messages");
+        if let Some(files) = &mut self.files {
+            files.note(&messages);
+        }
         let mut batch = EventBatch::for_messages(messages);
         let mut out = Outcome::default();
         out.accepted.reserve(count as usize);
-        self.0.process(&mut (0..count), &mut batch, &mut out, now);
+        self.stages.process(&mut (0..count), &mut batch, &mut out, now);
         keep(&mut batch.events, &out.accepted);
         out.events = batch;
         out
@@ -239,25 +259,28 @@ impl Pipeline {
     /// Closes all windows: the source is drained for good.
     pub fn drain(&mut self) -> Outcome {
         let mut out = Outcome::default();
-        self.0.drain(&EventBatch::default(), &mut out);
+        self.stages.drain(&EventBatch::default(), &mut out);
         out
     }
 
     /// The watermark.
     #[must_use]
     pub fn watermark(&self) -> EventTime {
-        self.0.watermark()
+        self.stages.watermark()
     }
 
     /// Events whose clock is too far ahead of their publish time to move the watermark.
     #[must_use]
     pub fn ahead(&self) -> u64 {
-        self.0.ahead()
+        self.stages.ahead()
     }
 
     /// Visits every state.
     pub fn states(&mut self, visit: &mut dyn FnMut(&mut dyn State)) {
-        self.0.states(visit);
+        self.stages.states(visit);
+        if let Some(files) = &mut self.files {
+            visit(files);
+        }
     }
 }
 

@@ -1,0 +1,203 @@
+//! Files as a source: objects in Cloud Storage or files on disk, each record a message, in the order of the
+//! files' names and of the records in each. What the checkpoints say was read is not read again, so a run
+//! over the same files adds nothing, and a run that was cut off goes on. Invariant: a batch holds records of
+//! one file, in order.
+
+mod array;
+mod columns;
+mod format;
+mod list;
+
+use std::io::{self, Read};
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::{Buf, Bytes};
+use google_cloud_storage::client::{Storage, StorageControl};
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+use tokio_util::sync::CancellationToken;
+use windtunnel_model::{AckId, EventTime, Message, Origin};
+use windtunnel_runtime::file_progress::{FileProgress, Progress};
+
+pub use format::Format;
+pub use list::ListError;
+
+use crate::limits::{BATCH_MESSAGES, FILE_CHUNKS_AHEAD};
+use format::{Interrupted, ReadError};
+use list::{InputFile, Place};
+
+/// What to read.
+#[derive(Debug, Clone, Default)]
+pub struct FilesConfig {
+    /// `gs://bucket/name` and paths, with `*`, `?` and `**` for names; `@` before one makes it a manifest
+    /// that has one of them in every line.
+    pub inputs: Vec<String>,
+    /// The format of all; none finds it out, file by file.
+    pub format: Option<Format>,
+    /// Looks for new files after so long, until the job is drained; none reads what is there and ends.
+    pub watch: Option<Duration>,
+}
+
+/// Reads all files into micro-batches.
+///
+/// # Errors
+/// The files that cannot be read to their end, with what is wrong with each; all others are read.
+pub(crate) async fn run(
+    storage: Storage,
+    control: StorageControl,
+    config: FilesConfig,
+    mut progress: FileProgress,
+    batches: mpsc::Sender<Vec<Message>>,
+    stop: CancellationToken,
+) -> Result<(), String> {
+    let mut failed = Vec::new();
+    loop {
+        let files = list::expand(&control, &storage, &config.inputs).await;
+        let files = files.map_err(|error| error.to_string())?;
+        for file in files {
+            let done = progress.of(&file.object, file.generation);
+            if done.is_finished || stop.is_cancelled() {
+                continue;
+            }
+            match read_file(&storage, &file, config.format, done, &batches).await {
+                Ok(read) => progress.set(&file.object, file.generation, read),
+                Err(ReadError::Interrupted) => return Ok(()),
+                Err(error) => {
+                    tracing::error!(%error, "{} cannot be read to its end", file.object);
+                    failed.push(format!("{}: {error}", file.object));
+                }
+            }
+        }
+        let Some(pause) = config.watch else { break };
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = batches.closed() => break,
+            () = sleep(pause) => failed.clear(),
+        }
+    }
+    match failed.len() {
+        0 => Ok(()),
+        count => Err(format!(
+            "{count} files cannot be read to their end; what came before stays, and a later run with the \
+             same checkpoints tries them again: {}",
+            failed.join("; ")
+        )),
+    }
+}
+
+/// Reads one file on a blocking thread, after what is done of it.
+async fn read_file(
+    storage: &Storage,
+    file: &InputFile,
+    format: Option<Format>,
+    done: Progress,
+    batches: &mpsc::Sender<Vec<Message>>,
+) -> Result<Progress, ReadError> {
+    let reader: Box<dyn Read + Send> = match &file.place {
+        Place::Disk(path) => Box::new(std::fs::File::open(path)?),
+        Place::Bucket { bucket, name } => {
+            let opened = storage
+                .read_object(format!("projects/_/buckets/{bucket}"), name)
+                .set_generation(file.generation)
+                .send()
+                .await;
+            let mut object = opened.map_err(|error| io::Error::other(error.to_string()))?;
+            let (chunks, receiver) = mpsc::channel(FILE_CHUNKS_AHEAD);
+            tokio::spawn(async move {
+                while let Some(chunk) = object.next().await {
+                    let chunk = chunk.map_err(|error| io::Error::other(error.to_string()));
+                    if chunks.send(chunk).await.is_err() {
+                        break;
+                    }
+                }
+            });
+            Box::new(Chunks { receiver, current: Bytes::new() })
+        }
+    };
+    let mut batcher = Batcher {
+        object: Arc::clone(&file.object),
+        generation: file.generation,
+        created: file.created,
+        done: done.records,
+        held: None,
+        batch: Vec::new(),
+        batches: batches.clone(),
+    };
+    let name = Arc::clone(&file.object);
+    let read = tokio::task::spawn_blocking(move || {
+        format::read(reader, format, &name, &mut |record, data| batcher.take(record, data))?;
+        batcher.end()
+    });
+    read.await.unwrap_or_else(|error| Err(io::Error::other(error.to_string()).into()))
+}
+
+/// Puts records into batches. One record is held back, because the last of a file is marked.
+struct Batcher {
+    object: Arc<str>,
+    generation: i64,
+    created: EventTime,
+    /// Records that an earlier run has done.
+    done: u64,
+    held: Option<Message>,
+    batch: Vec<Message>,
+    batches: mpsc::Sender<Vec<Message>>,
+}
+
+impl Batcher {
+    fn take(&mut self, record: u64, data: Bytes) -> Result<(), Interrupted> {
+        if record <= self.done {
+            return Ok(());
+        }
+        let origin = Origin::File {
+            object: Arc::clone(&self.object),
+            generation: self.generation,
+            line: record,
+            is_last: false,
+        };
+        let message = Message { ack: AckId(record), data, publish_time: self.created, origin };
+        self.batch.extend(self.held.replace(message));
+        if self.batch.len() >= BATCH_MESSAGES {
+            return self.send();
+        }
+        Ok(())
+    }
+
+    fn send(&mut self) -> Result<(), Interrupted> {
+        let batch = std::mem::take(&mut self.batch);
+        self.batches.blocking_send(batch).map_err(|_ended| Interrupted)
+    }
+
+    fn end(mut self) -> Result<Progress, ReadError> {
+        let Some(mut last) = self.held.take() else {
+            return Ok(Progress { records: self.done, is_finished: true });
+        };
+        let records = last.ack.0;
+        if let Origin::File { is_last, .. } = &mut last.origin {
+            *is_last = true;
+        }
+        self.batch.push(last);
+        self.send()?;
+        Ok(Progress { records, is_finished: true })
+    }
+}
+
+/// An object's chunks as they come, to be read on a blocking thread.
+struct Chunks {
+    receiver: mpsc::Receiver<io::Result<Bytes>>,
+    current: Bytes,
+}
+
+impl Read for Chunks {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        while !self.current.has_remaining() {
+            match self.receiver.blocking_recv() {
+                None => return Ok(0),
+                Some(chunk) => self.current = chunk?,
+            }
+        }
+        let count = buffer.len().min(self.current.len());
+        self.current.copy_to_slice(&mut buffer[..count]);
+        Ok(count)
+    }
+}

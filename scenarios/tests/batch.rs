@@ -1,0 +1,231 @@
+//! Goal: a run over files reads each record exactly once, whatever is cut off, and a rerun adds nothing.
+//! Method: objects in the embedded Cloud Storage and files on disk, jobs over the same checkpoints, and the
+//! tables read back.
+
+#![expect(clippy::unwrap_used, reason = "a failing test may panic anywhere")]
+
+use std::io::Write as _;
+use std::path::Path;
+
+use serde_json::json;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+use windtunnel::table::{TableReader, text};
+use windtunnel::target::{endpoints_of, vertex_model};
+use windtunnel_emulators::{Ports, Suite};
+use windtunnel_gcp::PredictionStats;
+use windtunnel_gcp::destinations::Destinations;
+use windtunnel_gcp::endpoints::Endpoints;
+use windtunnel_gcp::files::FilesConfig;
+use windtunnel_gcp::job::{self, JobConfig, JobError, Source};
+use windtunnel_gcp::world::{self, ReferenceNames};
+use windtunnel_model::schema::{DATASET, EVENTS_TABLE, WINDOWS_TABLE};
+use windtunnel_runtime::coordinator::CoordinatorConfig;
+use windtunnel_runtime::metrics::Counters;
+use windtunnel_stages::dedup::DedupConfig;
+use windtunnel_stages::window::WindowConfig;
+
+struct World {
+    suite: Suite,
+    endpoints: Endpoints,
+    names: ReferenceNames,
+    checkpoints: tempfile::TempDir,
+}
+
+impl World {
+    async fn start() -> Self {
+        let suite = Suite::start(Ports::ANY, vertex_model()).await.unwrap();
+        let endpoints = endpoints_of(&suite);
+        let names = ReferenceNames::for_project("files");
+        world::create(&endpoints, &names, None).await.unwrap();
+        Self { suite, endpoints, names, checkpoints: tempfile::tempdir().unwrap() }
+    }
+
+    async fn put(&self, name: &str, content: Vec<u8>) {
+        let storage = self.endpoints.storage().await.unwrap();
+        let bucket = format!("projects/_/buckets/{}-raw-data", self.names.project);
+        let content = bytes::Bytes::from(content);
+        storage.write_object(bucket, name, content).send_buffered().await.unwrap();
+    }
+
+    /// Runs over inputs; `until` so many messages were taken in, or to the end.
+    async fn run(&self, inputs: &[&str], until: Option<u64>) -> Result<Counters, JobError> {
+        let config = JobConfig {
+            names: self.names.clone(),
+            source: Source::Files(FilesConfig {
+                inputs: inputs.iter().map(|input| (*input).to_owned()).collect(),
+                ..FilesConfig::default()
+            }),
+            region: "us-central1".to_owned(),
+            vertex_endpoint: "1".to_owned(),
+            checkpoints: self.checkpoints.path().to_owned(),
+            destinations: Destinations::default(),
+            coordinator: CoordinatorConfig {
+                job: "files".to_owned(),
+                shard: 0,
+                checkpoint_interval_micros: 20_000,
+                predict: false,
+                dedup: DedupConfig::default(),
+                windows: WindowConfig {
+                    watermark_bound_micros: 100 * 365 * 86_400_000_000,
+                    ..WindowConfig::default()
+                },
+            },
+        };
+        let (sender, mut counters) = watch::channel(Counters::default());
+        let drain = CancellationToken::new();
+        let stats = PredictionStats::default();
+        let ran = job::run(config, &self.endpoints, drain.clone(), sender, stats);
+        let cut_off = async {
+            if let Some(until) = until {
+                let _ended = counters.wait_for(|counters| counters.messages >= until).await;
+                drain.cancel();
+            }
+        };
+        tokio::join!(ran, cut_off).0
+    }
+
+    /// The first column of all rows of a table, in order.
+    async fn column(&self, table: &str) -> Vec<String> {
+        let client = self.endpoints.bigquery().await.unwrap();
+        let reader = TableReader::new(client, &self.names.project, DATASET, table, None);
+        let mut found = Vec::new();
+        let read = reader.read(|rows| {
+            found.extend(rows.iter().map(|row| text(&row[0]).unwrap().to_owned()));
+        });
+        read.await.unwrap();
+        found.sort();
+        found
+    }
+}
+
+/// JSON lines of events from one number to another, their times in any order.
+fn events(numbers: std::ops::Range<u64>) -> Vec<u8> {
+    let line = |number: u64| {
+        let minute = number * 7 % 60;
+        let event = json!({
+            "event_id": format!("e{number:06}"), "event_type": "telemetry", "device_id": "d",
+            "event_timestamp": format!("2024-01-01T12:{minute:02}:00Z"),
+        });
+        format!("{event}\n")
+    };
+    numbers.map(line).collect::<String>().into_bytes()
+}
+
+fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(bytes).unwrap();
+    packed.finish().unwrap()
+}
+
+fn ids(numbers: std::ops::Range<u64>) -> Vec<String> {
+    numbers.map(|number| format!("e{number:06}")).collect()
+}
+
+#[tokio::test]
+async fn files_are_read_once_and_new_ones_are_found() {
+    let world = World::start().await;
+    world.put("2024/a.jsonl.gz", gzip(&events(0..3_000))).await;
+    let mut bad = events(3_000..3_010);
+    bad.extend_from_slice(b"{\"event_id\": \n");
+    world.put("2024/b b:1.json", bad).await;
+    world.put("other/c.jsonl", events(9_000..9_010)).await;
+    let folder = tempfile::tempdir().unwrap();
+    let csv = folder.path().join("d.csv");
+    let row = |number: u64| format!("e{number:06},click,d,2024-01-01T12:00:30Z,1.5\n");
+    let rows: String = (3_010..3_020).map(row).collect();
+    std::fs::write(&csv, format!("event_id,event_type,device_id,event_timestamp,value\n{rows}"))
+        .unwrap();
+    let pattern = "gs://files-raw-data/2024/*";
+    let inputs = [pattern, csv.to_str().unwrap()];
+    let first = world.run(&inputs, None).await.unwrap();
+    assert_eq!(
+        (first.messages, first.rows, first.dead_letters(), first.late()),
+        (3_021, 3_020, 1, 0)
+    );
+    assert_eq!(world.column(EVENTS_TABLE).await, ids(0..3_020));
+    assert_eq!(world.column(WINDOWS_TABLE).await.len(), 60);
+    let again = world.run(&inputs, None).await.unwrap();
+    assert_eq!((again.messages, again.rows), (0, 0));
+    // A file that is written anew has another generation; what dedup remembers of it stays away.
+    world.put("2024/e.jsonl", events(3_020..3_030)).await;
+    world.put("2024/b b:1.json", events(3_000..3_010)).await;
+    let more = world.run(&inputs, None).await.unwrap();
+    assert_eq!((more.messages, more.rows, more.duplicates), (20, 10, 10));
+    assert_eq!(world.column(EVENTS_TABLE).await, ids(0..3_030));
+    world.suite.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_run_that_was_cut_off_goes_on() {
+    let world = World::start().await;
+    world.put("a.jsonl", events(0..40_000)).await;
+    world.put("b.jsonl", events(40_000..50_000)).await;
+    let manifest = world.checkpoints.path().join("manifest.txt");
+    std::fs::write(
+        &manifest,
+        "# all\ngs://files-raw-data/a.jsonl\n\ngs://files-raw-data/b.jsonl\n",
+    )
+    .unwrap();
+    let manifest = format!("@{}", manifest.display());
+    let mut read = 0;
+    for until in [1, 5_000, 1_000] {
+        read += world.run(&[&manifest], Some(until)).await.unwrap().messages;
+    }
+    assert!(read < 50_000, "the runs were cut off");
+    read += world.run(&[&manifest], None).await.unwrap().messages;
+    assert_eq!(read, 50_000);
+    assert_eq!(world.column(EVENTS_TABLE).await, ids(0..50_000));
+    world.suite.shutdown().await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_is_named() {
+    let world = World::start().await;
+    let missing =
+        world.run(&["gs://files-raw-data/none.json"], None).await.unwrap_err().to_string();
+    assert!(missing.contains("there is no such file"), "{missing}");
+    let mut torn = gzip(&events(0..20_000));
+    torn.truncate(torn.len() / 2);
+    world.put("a.jsonl.gz", torn).await;
+    world.put("b.jsonl", events(20_000..20_010)).await;
+    let error = world.run(&["gs://files-raw-data/*"], None).await.unwrap_err().to_string();
+    assert!(error.contains("1 files cannot be read") && error.contains("a.jsonl.gz"), "{error}");
+    assert!(world.column(EVENTS_TABLE).await.ends_with(&ids(20_000..20_010)));
+    // Mended, the file has another generation and is read from its beginning.
+    world.put("a.jsonl.gz", gzip(&events(0..20_000))).await;
+    world.run(&["gs://files-raw-data/*"], None).await.unwrap();
+    assert_eq!(world.column(EVENTS_TABLE).await, ids(0..20_010));
+    world.suite.shutdown().await;
+}
+
+/// The checkpoints of a stream are no checkpoints of files.
+#[tokio::test]
+async fn a_streams_checkpoints_are_refused() {
+    let world = World::start().await;
+    world.put("a.jsonl", events(0..10)).await;
+    world.run(&["gs://files-raw-data/*"], None).await.unwrap();
+    let (store, log) =
+        windtunnel_runtime::store::DiskStore::acquire(Path::new(world.checkpoints.path()), "x")
+            .unwrap();
+    drop(store);
+    let pipeline = windtunnel_runtime::pipeline::Pipeline::new(
+        DedupConfig::default(),
+        WindowConfig {
+            watermark_bound_micros: 100 * 365 * 86_400_000_000,
+            ..WindowConfig::default()
+        },
+    );
+    let config = CoordinatorConfig {
+        job: "x".to_owned(),
+        shard: 0,
+        checkpoint_interval_micros: 1,
+        predict: false,
+        dedup: DedupConfig::default(),
+        windows: WindowConfig::default(),
+    };
+    let refused = windtunnel_runtime::coordinator::Coordinator::start_with(config, pipeline, &log);
+    let refused = refused.unwrap_err().to_string();
+    assert!(refused.contains("state `files` is in the checkpoint"), "{refused}");
+    world.suite.shutdown().await;
+}
