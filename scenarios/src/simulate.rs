@@ -7,9 +7,11 @@
 //! (how), `observer` and `judge` (what must hold).
 
 mod agenda;
+pub mod artefact;
 mod bugs;
 mod call;
 mod chance;
+pub mod crash_points;
 mod disk;
 mod engine;
 mod fates;
@@ -20,6 +22,7 @@ mod judge;
 mod net;
 mod observer;
 mod services;
+pub mod shrink;
 pub mod simulation;
 mod trace;
 mod world;

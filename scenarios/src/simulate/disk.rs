@@ -11,6 +11,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use windtunnel_runtime::store::Files;
 
+use super::bugs::Tamper;
 use super::fates::Fates;
 use super::fault::{Effect, Loss, Side};
 
@@ -44,6 +45,9 @@ pub(super) struct DiskHandle {
     pub(super) fates: Rc<RefCell<Fates>>,
     /// The time, shared by all that hold this disk for one process.
     pub(super) now: Rc<Cell<i64>>,
+    /// A planted bug, and the lease of the process that it is for.
+    pub(super) tamper: Tamper,
+    pub(super) lease: Rc<Cell<u64>>,
 }
 
 impl Disk {
@@ -137,7 +141,9 @@ impl Files for DiskHandle {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let disk = self.disk.borrow();
         let file = disk.names.get(path).and_then(|id| disk.files.get(id));
-        file.map(|file| file.seen.to_vec()).ok_or_else(|| io::ErrorKind::NotFound.into())
+        let content = file.map(|file| file.seen.to_vec()).ok_or(io::ErrorKind::NotFound)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(self.tamper.read(&name, self.lease.get(), content))
     }
 
     fn create(&self, path: &Path, parts: &[&[u8]]) -> io::Result<FileId> {
@@ -199,7 +205,13 @@ mod tests {
 
     fn disk() -> DiskHandle {
         let fates = Rc::new(RefCell::new(Fates::new(1, &Faults::None, 0, 0)));
-        DiskHandle { disk: Rc::default(), fates, now: Rc::default() }
+        DiskHandle {
+            disk: Rc::default(),
+            fates,
+            now: Rc::default(),
+            tamper: Tamper::default(),
+            lease: Rc::default(),
+        }
     }
 
     fn checkpoint(epoch: u64) -> Checkpoint {

@@ -19,8 +19,9 @@ use super::observer::Finding;
 use super::trace::TraceOptions;
 use super::world::{World, WorldSetup};
 use crate::latency::Percentiles;
+use crate::library;
 use crate::report::Checked;
-use crate::scenario::{Scenario, Topology};
+use crate::scenario::{Problem, Scenario, Topology, parse};
 
 /// From this length on, events are gathered for a second before they are published, and ticks are coarser:
 /// a day in seconds.
@@ -34,6 +35,8 @@ const TICK_MICROS: i64 = 10_000;
 /// What is simulated.
 #[derive(Debug, Clone)]
 pub struct Simulation {
+    /// The scenario's name and text, for whoever wants to do it again.
+    pub(super) source: (String, String),
     pub(super) scenario: Scenario,
     pub(super) faults: Faults,
     /// Events in the place of the scenario's plan.
@@ -84,16 +87,25 @@ pub struct Outcome {
 }
 
 impl Simulation {
-    /// A scenario without faults.
-    #[must_use]
-    pub fn of(scenario: Scenario) -> Self {
-        Self {
-            scenario,
+    /// A scenario, by its name and its text, without faults.
+    ///
+    /// # Errors
+    /// All problems of the text.
+    pub fn of(name: &str, text: &str) -> Result<Self, Vec<Problem>> {
+        Ok(Self {
+            source: (name.to_owned(), text.to_owned()),
+            scenario: parse(name, text)?,
             faults: Faults::None,
             events: None,
             trace: TraceOptions::default(),
             tamper: Tamper::default(),
-        }
+        })
+    }
+
+    /// A scenario of the library, without faults; none has such a name.
+    #[must_use]
+    pub fn of_library(name: &str) -> Option<Self> {
+        Self::of(name, library::find(name)?).ok()
     }
 
     /// With another seed, of events and of faults.
@@ -131,9 +143,18 @@ impl Simulation {
         self
     }
 
-    /// With these events in the place of the scenario's, in the order of their instants.
+    /// With these events in the place of the scenario's, in the order of their instants. They are numbered
+    /// anew.
     #[must_use]
-    pub fn events(mut self, events: Vec<PlannedEvent>) -> Self {
+    pub fn events(mut self, mut events: Vec<PlannedEvent>) -> Self {
+        let seed = self.scenario.workload.seed;
+        for (ordinal, event) in events.iter_mut().enumerate() {
+            event.ordinal = ordinal as u64;
+            event.publish_id = format!("{seed:x}-{ordinal}");
+            for (_, value) in event.attributes.iter_mut().filter(|(key, _)| key == "publish_id") {
+                value.clone_from(&event.publish_id);
+            }
+        }
         self.events = Some(Arc::new(events));
         self
     }
@@ -158,7 +179,14 @@ impl Simulation {
     #[must_use]
     pub fn run(&self) -> Outcome {
         let mut world = World::new(self.setup());
-        world.run();
+        let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.run()));
+        if let Err(panic) = run {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            let seed = self.scenario.workload.seed;
+            let text = format!("seed {seed}: {}", text.unwrap_or("no message"));
+            world.observer.findings.insert(0, Finding::new("panic", text, Vec::new()));
+        }
         self.outcome(world)
     }
 

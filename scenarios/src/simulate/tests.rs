@@ -2,12 +2,9 @@
 //! Method: the library's scenarios, thinned, run twice and compared byte by byte.
 
 use super::*;
-use crate::library;
-use crate::scenario::parse;
 
 pub(super) fn simulation(name: &str) -> Simulation {
-    let scenario = parse(name, library::find(name).unwrap()).unwrap();
-    Simulation::of(scenario)
+    Simulation::of_library(name).unwrap()
 }
 
 #[test]
@@ -24,4 +21,35 @@ fn a_calm_run_passes_and_is_the_same_again() {
         assert_eq!(first.trace_digest, second.trace_digest);
         assert_eq!(first.trace.lines().count() as u64, first.trace_lines);
     }
+}
+
+#[test]
+fn seeds() {
+    let from: u64 = std::env::var("FROM").map_or(0, |it| it.parse().unwrap());
+    let to: u64 = std::env::var("TO").map_or(10, |it| it.parse().unwrap());
+    let begun = crate::clock::RunClock::start();
+    let mut steps = 0;
+    for seed in from..to {
+        let lines =
+            TraceOptions { lines: std::env::var("TRACE").is_ok(), ..TraceOptions::default() };
+        let outcome = simulation("happy-path")
+            .about(1_000)
+            .seed(seed)
+            .faults(Faults::Random)
+            .traced(lines)
+            .run();
+        if std::env::var("TRACE").is_ok() {
+            println!("{}", outcome.trace);
+        }
+        steps += outcome.steps;
+        if !outcome.holds() {
+            println!("seed {seed}: {:?}", outcome.findings);
+            for fault in &outcome.schedule {
+                if !matches!(fault, fault::Fault::Call { .. }) {
+                    println!("    {fault}");
+                }
+            }
+        }
+    }
+    println!("{steps} steps in {:?}", begun.elapsed());
 }

@@ -34,6 +34,8 @@ use super::trace::{Trace, TraceOptions};
 /// How long the backlog may take to come to zero once there are no faults any more, in microseconds of
 /// virtual time: the longest push backoff (60 s), the longest lease (60 s), a hang and some restarts.
 pub(super) const LIVENESS_MICROS: i64 = 300_000_000;
+/// How often the world looks whether a phase is over, in microseconds.
+const LOOK_MICROS: i64 = 50_000;
 /// Happenings at one instant after which time counts as standing still.
 const AT_ONE_INSTANT_MAX: u64 = 1_000_000;
 
@@ -56,7 +58,8 @@ pub(super) struct WorldSetup {
 enum Phase {
     Blowing,
     Settling,
-    Draining,
+    /// The engine that was asked to drain.
+    Draining(u32),
     Over,
 }
 
@@ -96,6 +99,7 @@ impl World {
             agenda.at(start, Happening::StartFunction);
         }
         agenda.at(start, Happening::Blow);
+        agenda.at(start + setup.load_micros, Happening::Look);
         for (index, (at, _)) in timed.iter().enumerate() {
             agenda.at(*at, Happening::Fault(index));
         }
@@ -138,19 +142,17 @@ impl World {
             if at_one_instant.1 > AT_ONE_INSTANT_MAX {
                 self.observer.find("time_stands_still", format!("{happening:?}"), Vec::new());
             }
-            let is_tick = matches!(happening, Happening::Tick(_) | Happening::StartEngine(_));
             self.happen(happening);
-            if is_tick {
-                self.advance();
-            } else if now > self.deadline {
-                self.too_late();
-            }
         }
     }
 
     /// Looks whether the phase is over.
     fn advance(&mut self) {
         let now = self.net.now();
+        if now > self.deadline {
+            self.too_late();
+            return;
+        }
         match self.phase {
             Phase::Blowing if self.generator.is_done() && now >= self.calm_from => {
                 self.phase = Phase::Settling;
@@ -159,14 +161,13 @@ impl World {
             }
             Phase::Settling if self.pubsub.backlog() == 0 => {
                 if let Some(id) = self.newest_awake() {
-                    self.phase = Phase::Draining;
+                    self.phase = Phase::Draining(id);
                     self.net.say(format_args!("engine-{id} is asked to drain"));
                     self.with_engine(id, |engine, net, observer| {
                         engine.take(Input::Drain, net, observer)
                     });
                 }
             }
-            _ if now > self.deadline => self.too_late(),
             _ => {}
         }
     }
@@ -231,6 +232,10 @@ impl World {
                 if self.function.life.is_none() {
                     self.function.start(&mut self.net);
                 }
+            }
+            Happening::Look => {
+                self.net.agenda.at(self.net.now() + LOOK_MICROS, Happening::Look);
+                self.advance();
             }
             Happening::Fault(index) => self.fault(self.timed[index]),
         }

@@ -119,6 +119,11 @@ impl Bigquery {
         open.take().is_some()
     }
 
+    /// Whether a connection is over.
+    pub(in super::super) fn is_over(&self, connection: u64) -> bool {
+        self.connections.get(&connection).is_some_and(Option::is_none)
+    }
+
     pub(in super::super) fn flush(
         &mut self,
         name: &Arc<str>,

@@ -62,6 +62,7 @@ impl World {
 
     fn refuse(&mut self, request: &Request, meta: Meta, status: Status) {
         match request {
+            Request::Append { connection, .. } if self.bigquery.is_over(*connection) => {}
             Request::Append { connection, .. } => {
                 let response = error_response(status.code(), status.message());
                 self.answer_append(*connection, meta, response);
@@ -132,6 +133,10 @@ impl World {
     }
 
     fn append(&mut self, connection: u64, request: AppendRowsRequest, is_events: bool, meta: Meta) {
+        // On a connection that is over nothing is heard any more.
+        if self.bigquery.is_over(connection) {
+            return;
+        }
         let rows = row_count(&request);
         if let Some(row) = meta.refused_row.filter(|_| is_events && rows > 0) {
             let row = row as usize % rows;
@@ -143,7 +148,6 @@ impl World {
             return;
         }
         let now = self.clock(Part::Bigquery);
-        // On a connection that is over nothing is heard any more.
         if let Some(response) = self.bigquery.append(connection, request, now) {
             self.answer_append(connection, meta, response);
         }

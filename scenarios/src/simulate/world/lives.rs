@@ -44,16 +44,16 @@ impl World {
         }
     }
 
-    /// The newest engine that does not stand still.
+    /// The newest engine, unless it stands still.
     pub(super) fn newest_awake(&self) -> Option<u32> {
         let now = self.net.now();
-        let newest = self.engines.last().filter(|engine| engine.id == self.started)?;
+        let newest = self.engines.last().filter(|engine| !engine.is_given_up)?;
         (newest.hung_until <= now).then_some(newest.id)
     }
 
     /// An engine has come to its end.
     pub(super) fn ended(&mut self, id: u32, end: End) {
-        let is_newest = id == self.started;
+        let drains = self.phase == Phase::Draining(id);
         let place = self.engines.iter().position(|engine| engine.id == id);
         let engine = place.map(|place| self.engines.remove(place));
         match end {
@@ -62,12 +62,13 @@ impl World {
             End::Drained => {
                 self.net.say(format_args!("engine-{id} has drained"));
                 self.pubsub.hang_up(id);
-                if is_newest {
+                if drains {
                     self.phase = Phase::Over;
+                    return;
                 }
             }
         }
-        if self.phase == Phase::Draining && is_newest {
+        if drains {
             // Whoever drains in the end begins with the backlog again.
             self.phase = Phase::Settling;
             self.deadline = self.net.now() + super::LIVENESS_MICROS;
