@@ -203,8 +203,9 @@ impl Ledger {
     /// The ordinal of the first publish under the id of a publish: its own, unless it is a copy.
     #[must_use]
     pub fn first_of(&self, ordinal: u64) -> u64 {
-        match usize::try_from(ordinal) {
-            Ok(index) if index < self.entries.len() => self.place(index) as u64,
+        let index = usize::try_from(ordinal).unwrap_or(usize::MAX);
+        match self.entries.get(index).map(|entry| entry.expect) {
+            Some(Expect::Copy { id, .. }) => self.ordinal_of(id).unwrap_or(ordinal),
             _ => ordinal,
         }
     }

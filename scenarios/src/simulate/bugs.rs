@@ -83,7 +83,7 @@ switches! {
 
 impl Tamper {
     #[cfg(test)]
-    fn with(bug: Bug) -> Self {
+    pub(super) fn with(bug: Bug) -> Self {
         Self { bug: Some(bug) }
     }
 

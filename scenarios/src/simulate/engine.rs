@@ -7,6 +7,7 @@ mod sink;
 mod source;
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::path::Path;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -15,13 +16,15 @@ use bytes::Bytes;
 use prost::Message as _;
 use tonic::Status;
 use windtunnel_gcp::limits::{BACKOFF, BACKOFF_MAX, PREDICTION_DEADLINE};
-use windtunnel_model::{EventTime, ProcessingTime};
+use windtunnel_model::{EventBatch, EventTime, ProcessingTime};
 use windtunnel_runtime::checkpoint::{Checkpoint, Record};
 use windtunnel_runtime::command::{
     Command, FatalError, Input, ObjectCommand, ScoreCommand, ScoreOutcome, StreamId,
 };
 use windtunnel_runtime::coordinator::{Coordinator, CoordinatorConfig, Phase};
+use windtunnel_runtime::flow::Runs;
 use windtunnel_runtime::limits::EPOCHS_IN_FLIGHT_MAX;
+use windtunnel_runtime::pipeline::{Outcome, Pipeline};
 use windtunnel_runtime::store::{DiskStore, Files as _};
 
 use super::bugs::{Tamper, lease_of};
@@ -60,8 +63,23 @@ impl From<Loss> for End {
 #[derive(Debug, Clone)]
 pub(super) struct EngineSetup {
     pub(super) coordinator: CoordinatorConfig,
+    /// The stages, where they are not those of the reference pipeline.
+    pub(super) stages: Option<Stages>,
     pub(super) tick_micros: i64,
     pub(super) tamper: Tamper,
+}
+
+/// Stages that see messages as events and put rows, rejects and windows out.
+pub(super) type BuiltStages = Box<dyn Runs<u32, EventBatch, Outcome>>;
+
+/// Builds the stages of a pipeline anew for every life of an engine.
+#[derive(Clone)]
+pub(super) struct Stages(pub(super) Arc<dyn Fn() -> BuiltStages + Send + Sync>);
+
+impl fmt::Debug for Stages {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Stages")
+    }
 }
 
 #[derive(Debug)]
@@ -125,9 +143,12 @@ impl Engine {
         let streams = log.last().map(streams_of).unwrap_or_default();
         setup.tamper.restored(&mut log);
         let config = CoordinatorConfig { job: store.job().to_owned(), ..setup.coordinator.clone() };
-        let (coordinator, commands) =
-            Coordinator::start(config, &log).map_err(|error| fatal(error.to_string()))?;
-        net.say(format_args!(
+        let started = match &setup.stages {
+            None => Coordinator::start(config, &log),
+            Some(Stages(build)) => Coordinator::start_with(config, Pipeline::of(build()), &log),
+        };
+        let (coordinator, commands) = started.map_err(|error| fatal(error.to_string()))?;
+        net.news(format_args!(
             "engine-{id} starts from {} records, {} commands to finish",
             log.len(),
             commands.len()
@@ -243,9 +264,12 @@ impl Engine {
                 self.ask(Token::Store { object, attempt: 0 }, net)?;
             }
         }
+        if self.setup.stages.is_none() {
+            observer.counted(&self.coordinator.counters());
+        }
         let saved = self.store.save(checkpoint);
         if let Some(loss) = self.disk.disk.borrow_mut().take_crash() {
-            net.say(format_args!(
+            net.news(format_args!(
                 "engine-{} dies while it saves epoch {} ({loss:?})",
                 self.id, checkpoint.epoch
             ));
@@ -257,7 +281,7 @@ impl Engine {
             observer.checkpoint(&checkpoint.bytes);
         }
         let what = if result.is_ok() { "saved" } else { "cannot save" };
-        net.say(format_args!(
+        net.news(format_args!(
             "engine-{} {what} epoch {} ({} bytes)",
             self.id,
             checkpoint.epoch,
@@ -278,7 +302,7 @@ impl Engine {
     ) -> Result<(), End> {
         match token {
             Token::Pull => {
-                self.source.pulled(outcome, net);
+                self.source.pulled(outcome, net, observer);
                 self.take(Input::Tick, net, observer)
             }
             Token::Store { object, attempt } => {

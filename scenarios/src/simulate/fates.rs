@@ -18,6 +18,18 @@ pub enum Faults {
     These(Vec<Fault>),
 }
 
+impl Faults {
+    /// Whether nothing goes wrong.
+    #[must_use]
+    pub fn are_none(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Random => false,
+            Self::These(faults) => faults.is_empty(),
+        }
+    }
+}
+
 /// What happens to one effect.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fate {

@@ -80,7 +80,8 @@ pub fn shrink(simulation: &Simulation, failed: &Outcome) -> Option<Shrunk> {
 
 impl Shrinking<'_> {
     fn is_tired(&self) -> bool {
-        self.runs >= RUNS_MAX || self.steps >= STEPS_MAX
+        let is_over = self.simulation.progress.as_ref().is_some_and(|progress| progress.ends());
+        self.runs >= RUNS_MAX || self.steps >= STEPS_MAX || is_over
     }
 
     /// Whether a candidate fails in the same way; then it is kept.
@@ -92,6 +93,9 @@ impl Shrinking<'_> {
         let candidate = self.simulation.clone().faults(Faults::These(faults.to_vec()));
         let outcome = candidate.events(events.to_vec()).run();
         self.steps += outcome.steps;
+        if self.simulation.progress.as_ref().is_some_and(|progress| progress.ends()) {
+            return false;
+        }
         let Some(found) = outcome.findings.into_iter().find(|it| it.kind == self.kind) else {
             return false;
         };

@@ -6,16 +6,20 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use windtunnel_model::EventBatch;
 use windtunnel_runtime::coordinator::CoordinatorConfig;
+use windtunnel_runtime::flow::Runs;
+use windtunnel_runtime::pipeline;
 use windtunnel_simulator::{LedgerSummary, PlannedEvent};
 use windtunnel_stages::dedup::DedupConfig;
 
 use super::bugs::Tamper;
-use super::engine::EngineSetup;
+use super::engine::{EngineSetup, Stages};
 use super::fates::Faults;
 use super::fault::{Effect, Fault};
-use super::judge::judge;
+use super::judge::{How, judge};
 use super::observer::Finding;
+use super::progress::Progress;
 use super::trace::TraceOptions;
 use super::world::{World, WorldSetup};
 use crate::latency::Percentiles;
@@ -43,6 +47,9 @@ pub struct Simulation {
     pub(super) events: Option<Arc<Vec<PlannedEvent>>>,
     pub(super) trace: TraceOptions,
     pub(super) tamper: Tamper,
+    stages: Option<Stages>,
+    checks_windows: bool,
+    pub(super) progress: Option<Arc<Progress>>,
 }
 
 /// What came of a simulation.
@@ -99,6 +106,9 @@ impl Simulation {
             events: None,
             trace: TraceOptions::default(),
             tamper: Tamper::default(),
+            stages: None,
+            checks_windows: true,
+            progress: None,
         })
     }
 
@@ -127,6 +137,44 @@ impl Simulation {
     pub fn lasting(mut self, length: Duration) -> Self {
         self.scenario.workload.duration_ns =
             u64::try_from(length.as_nanos()).unwrap_or(u64::MAX).max(1);
+        self
+    }
+
+    /// With the same number of events, over the same span of event time, in a load of another length.
+    #[must_use]
+    pub fn within(mut self, length: Duration) -> Self {
+        let workload = &mut self.scenario.workload;
+        let factor = workload.duration_ns as f64 / 1e9 / length.as_secs_f64().max(1e-3);
+        workload.time_scale *= factor;
+        for source in &mut workload.sources {
+            source.rate_per_second *= factor;
+        }
+        self.lasting(length)
+    }
+
+    /// With a pipeline of your own, over the messages and outputs of the reference pipeline. It is built anew
+    /// for every life of an engine; what it must not lose has to be in the states of its stages. Every
+    /// event must end as a row, as a reject or as a known duplicate.
+    #[must_use]
+    pub fn pipeline<F>(mut self, build: F) -> Self
+    where
+        F: Fn() -> Box<dyn Runs<u32, EventBatch, pipeline::Outcome>> + Send + Sync + 'static,
+    {
+        self.stages = Some(Stages(Arc::new(build)));
+        self
+    }
+
+    /// For a pipeline whose window table does not hold the reference pipeline's windows.
+    #[must_use]
+    pub fn without_windows(mut self) -> Self {
+        self.checks_windows = false;
+        self
+    }
+
+    /// Tells others how far it is, and ends when they say so.
+    #[must_use]
+    pub fn watched_by(mut self, progress: Arc<Progress>) -> Self {
+        self.progress = Some(progress);
         self
     }
 
@@ -187,6 +235,9 @@ impl Simulation {
             let text = format!("seed {seed}: {}", text.unwrap_or("no message"));
             world.observer.findings.insert(0, Finding::new("panic", text, Vec::new()));
         }
+        if let Some(progress) = &self.progress {
+            progress.finished();
+        }
         self.outcome(world)
     }
 
@@ -203,6 +254,7 @@ impl Simulation {
             })),
             None => Box::new(workload.plan()),
         };
+        let progress = self.progress.clone();
         let interval = micros(self.scenario.checkpoint_interval);
         WorldSetup {
             seed: workload.seed,
@@ -213,6 +265,7 @@ impl Simulation {
             linger_micros: if length >= LONG { LINGER_MICROS_LONG } else { LINGER_MICROS },
             has_function: self.scenario.topology == Topology::Function,
             window_micros: self.scenario.windows.size_micros,
+            progress,
             engine: EngineSetup {
                 coordinator: CoordinatorConfig {
                     job: format!("job-{:x}", workload.seed),
@@ -222,6 +275,7 @@ impl Simulation {
                     dedup: self.tamper.dedup(DedupConfig::default()),
                     windows: self.scenario.windows,
                 },
+                stages: self.stages.clone(),
                 tick_micros: if length >= LONG {
                     interval.max(TICK_MICROS) / 4
                 } else {
@@ -237,8 +291,9 @@ impl Simulation {
     fn outcome(&self, world: World) -> Outcome {
         let World { net, mut observer, storage, generator, steps, crashes, states, .. } = world;
         let now = net.now();
-        let is_calm = self.faults == Faults::None;
-        let judged = judge(&mut observer, &storage, self.scenario.windows, is_calm, now);
+        let is_calm = self.faults.are_none();
+        let how = How { windows: self.scenario.windows, checks_windows: self.checks_windows, is_calm };
+        let judged = judge(&mut observer, &storage, how, now);
         let fates = net.fates.borrow();
         let effects = fates.counts().filter(|(_, count)| *count > 0).collect();
         let schedule = fates.schedule();

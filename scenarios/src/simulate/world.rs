@@ -9,6 +9,7 @@ mod lives;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use windtunnel_runtime::command::Input;
 use windtunnel_simulator::PlannedEvent;
@@ -25,6 +26,7 @@ use super::function::Function;
 use super::generator::Generator;
 use super::net::Net;
 use super::observer::Observer;
+use super::progress::Progress;
 use super::services::Scorer;
 use super::services::bigquery::Bigquery;
 use super::services::pubsub::Pubsub;
@@ -36,6 +38,8 @@ use super::trace::{Trace, TraceOptions};
 pub(super) const LIVENESS_MICROS: i64 = 300_000_000;
 /// How often the world looks whether a phase is over, in microseconds.
 const LOOK_MICROS: i64 = 50_000;
+/// Happenings between two looks at whoever watches.
+const TELL_STEPS: u64 = 4_096;
 /// Happenings at one instant after which time counts as standing still.
 const AT_ONE_INSTANT_MAX: u64 = 1_000_000;
 
@@ -49,6 +53,7 @@ pub(super) struct WorldSetup {
     pub(super) linger_micros: i64,
     pub(super) has_function: bool,
     pub(super) window_micros: i64,
+    pub(super) progress: Option<Arc<Progress>>,
     pub(super) engine: EngineSetup,
     pub(super) tamper: Tamper,
     pub(super) trace: TraceOptions,
@@ -80,6 +85,7 @@ pub(super) struct World {
     failures: u32,
     timed: Vec<Fault>,
     phase: Phase,
+    progress: Option<Arc<Progress>>,
     calm_from: i64,
     deadline: i64,
     pub(super) steps: u64,
@@ -108,7 +114,7 @@ impl World {
         let disk = Disk::new(setup.tamper.ignores_syncs());
         Self {
             net,
-            observer: Observer::new(start, setup.window_micros),
+            observer: Observer::new(start, setup.window_micros, setup.faults.are_none()),
             bigquery: Bigquery::new(start),
             storage: Storage::new(start),
             generator: Generator::new(setup.events, start, setup.linger_micros),
@@ -122,6 +128,7 @@ impl World {
             failures: 0,
             timed: timed.into_iter().map(|(_, fault)| fault).collect(),
             phase: Phase::Blowing,
+            progress: setup.progress,
             calm_from: start + setup.load_micros,
             deadline: i64::MAX,
             steps: 0,
@@ -143,7 +150,17 @@ impl World {
                 self.observer.find("time_stands_still", format!("{happening:?}"), Vec::new());
             }
             self.happen(happening);
+            if self.steps.is_multiple_of(TELL_STEPS) && !self.tell(TELL_STEPS) {
+                break;
+            }
         }
+        let _ends = self.tell(self.steps % TELL_STEPS);
+    }
+
+    /// Tells whoever watches how far it is; whether it shall go on.
+    fn tell(&self, steps: u64) -> bool {
+        let now = self.net.now() - self.observer.start;
+        self.progress.as_ref().is_none_or(|progress| progress.advance(steps, now))
     }
 
     /// Looks whether the phase is over.
@@ -157,12 +174,12 @@ impl World {
             Phase::Blowing if self.generator.is_done() && now >= self.calm_from => {
                 self.phase = Phase::Settling;
                 self.deadline = now + LIVENESS_MICROS;
-                self.net.say(format_args!("calm: everything was sent, no more faults"));
+                self.net.news(format_args!("calm: everything was sent, no more faults"));
             }
             Phase::Settling if self.pubsub.backlog() == 0 => {
                 if let Some(id) = self.newest_awake() {
                     self.phase = Phase::Draining(id);
-                    self.net.say(format_args!("engine-{id} is asked to drain"));
+                    self.net.news(format_args!("engine-{id} is asked to drain"));
                     self.with_engine(id, |engine, net, observer| {
                         engine.take(Input::Drain, net, observer)
                     });

@@ -246,7 +246,7 @@ impl Sink {
             connection.send(stream, self.instance, &self.planted, net)?;
             return Ok(Vec::new());
         }
-        net.say(format_args!("engine-{} gives {} up: {reason}", self.instance, connection.name));
+        net.news(format_args!("engine-{} gives {} up: {reason}", self.instance, connection.name));
         let mut inputs: Vec<Input> = conversation.lost(reason).collect();
         let waiting = std::mem::take(&mut connection.waiting);
         inputs.extend(waiting.into_iter().map(|append| stream_lost(append.id, reason)));

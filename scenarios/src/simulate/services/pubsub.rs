@@ -9,6 +9,7 @@ use windtunnel_pubsub::limits::{RESPONSE_BYTES_MAX, RESPONSE_MESSAGES_MAX};
 use super::super::call::{Answer, Caller, Happening, Meta, Request, Token};
 use super::super::fault::{Effect, Part};
 use super::super::net::Net;
+use super::super::observer::ordinal_of;
 use super::PROJECT;
 
 /// The raw topic.
@@ -95,7 +96,14 @@ impl Pubsub {
     ) -> Result<Answer, Status> {
         let mut ready = Vec::new();
         let now = Self::clock(net);
+        let watched: Vec<u64> = match net.trace.watches() {
+            true => messages.iter().filter_map(ordinal_of).collect(),
+            false => Vec::new(),
+        };
         self.broker.publish(&topic(name), messages, now, &mut ready).map_err(status_of)?;
+        for ordinal in watched {
+            net.trace.event(net.agenda.now(), ordinal, || format!("is a message of {name}"));
+        }
         self.wake(net);
         Ok(Answer::Done)
     }

@@ -60,7 +60,7 @@ impl World {
             End::Crashed(loss) => self.crashed(id, loss),
             End::Fatal(error) => self.failed(id, engine, &error),
             End::Drained => {
-                self.net.say(format_args!("engine-{id} has drained"));
+                self.net.news(format_args!("engine-{id} has drained"));
                 self.pubsub.hang_up(id);
                 if drains {
                     self.phase = Phase::Over;
@@ -80,11 +80,11 @@ impl World {
         self.disk.borrow_mut().lose(loss);
         self.states.insert(self.durable_digest());
         self.pubsub.hang_up(id);
-        self.net.say(format_args!("engine-{id} is dead"));
+        self.net.news(format_args!("engine-{id} is dead"));
         if loss != Loss::Nothing {
             // The machine is down, and everything on it.
             for engine in std::mem::take(&mut self.engines) {
-                self.net.say(format_args!("engine-{} is dead", engine.id));
+                self.net.news(format_args!("engine-{} is dead", engine.id));
                 self.pubsub.hang_up(engine.id);
             }
         }
@@ -92,7 +92,7 @@ impl World {
     }
 
     fn failed(&mut self, id: u32, engine: Option<Engine>, error: &FatalError) {
-        self.net.say(format_args!("engine-{id} ends: {error}"));
+        self.net.news(format_args!("engine-{id} ends: {error}"));
         if let Some(mut engine) = engine
             && let Err(loss) = engine.shut_down(&mut self.net)
         {
@@ -135,7 +135,7 @@ impl World {
     pub(super) fn fault(&mut self, fault: Fault) {
         let now = self.net.now();
         let until = |for_ms: u64| now + i64::try_from(for_ms * 1_000).unwrap_or(0);
-        self.net.say(format_args!("fault: {fault}"));
+        self.net.news(format_args!("fault: {fault}"));
         match fault {
             Fault::Hang { part: Part::Function, for_ms, .. } => {
                 self.function.hung_until = until(for_ms);
