@@ -98,7 +98,8 @@ fn every_crash_point_passes() {
     let all = explore(&small, CrashPoints::All, &mut |_| true);
     assert_eq!(all.failures, []);
     assert!(all.effect_count() > 100 && all.runs >= 2 * all.effect_count(), "{all:?}");
-    assert!(all.crashes >= all.runs && all.states.len() > 50, "{all:?}");
+    // After the end of the last streams, which nobody waits for, there is nobody left to crash.
+    assert!(all.crashes + 2 >= all.runs && all.states.len() > 50, "{all:?}");
     let pairs = explore(&small, CrashPoints::Pairs(100), &mut |_| true);
     assert_eq!(pairs.failures, []);
     assert_eq!(pairs.runs, 100);
