@@ -199,7 +199,7 @@ impl Observer {
     fn visible(&mut self, id: u64, net: &mut Net) {
         let Some(ordinal) = self.ledger.ordinal_of(id) else { return };
         let now = net.now();
-        if let Some(intended_ns) = self.ledger.intended_ns(id) {
+        if let Some(intended_ns) = self.ledger.intended_ns_of(ordinal) {
             let since = now - self.start - i64::try_from(intended_ns / 1_000).unwrap_or(0);
             self.latency.saturating_record(u64::try_from(since).unwrap_or(0).max(1));
         }

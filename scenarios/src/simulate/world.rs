@@ -111,13 +111,14 @@ impl World {
         }
         let net =
             Net { agenda, fates: Rc::new(RefCell::new(fates)), trace: Trace::new(setup.trace) };
+        let is_calm = setup.faults.are_none();
         let disk = Disk::new(setup.tamper.ignores_syncs());
         Self {
             net,
-            observer: Observer::new(start, setup.window_micros, setup.faults.are_none()),
+            observer: Observer::new(start, setup.window_micros, is_calm),
             bigquery: Bigquery::new(start),
             storage: Storage::new(start),
-            generator: Generator::new(setup.events, start, setup.linger_micros),
+            generator: Generator::new(setup.events, start, setup.linger_micros, is_calm),
             pubsub: Pubsub::new(setup.has_function),
             scorer: Scorer(Model::embedded()),
             function: Function::default(),

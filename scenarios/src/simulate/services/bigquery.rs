@@ -144,12 +144,24 @@ impl Bigquery {
         Ok(Answer::Done)
     }
 
-    /// Visible rows from a position on.
+    /// Visible rows from a position on. They are taken from the end, so that the whole table is not touched.
     pub(in super::super) fn rows(&self, table: Table, from: usize) -> Vec<RecordBatch> {
-        self.state.with(|catalog, _| match catalog.table(&id(table)) {
-            Ok(table) if table.row_count() > from => table.slice(from, usize::MAX),
-            _ => Vec::new(),
-        })
+        let mut rows = Vec::new();
+        self.state.with(|catalog, _| {
+            let Ok(table) = catalog.table(&id(table)) else { return };
+            let mut end = table.row_count();
+            for segment in table.segments().iter().rev() {
+                if end <= from {
+                    break;
+                }
+                let start = end - segment.batch.num_rows();
+                let skip = from.saturating_sub(start);
+                rows.push(segment.batch.slice(skip, end - start - skip));
+                end = start;
+            }
+        });
+        rows.reverse();
+        rows
     }
 
     /// A digest of how far every stream is.
