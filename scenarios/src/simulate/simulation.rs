@@ -27,12 +27,15 @@ use crate::library;
 use crate::report::Checked;
 use crate::scenario::{Problem, Scenario, Topology, parse};
 
-/// From this length on, events are gathered for a second before they are published, and ticks are coarser:
-/// a day in seconds.
+/// From this length on, events are gathered for a second before they are published and for five before they
+/// are pulled, and ticks are coarser: the protocol is the same, with larger batches.
 const LONG: Duration = Duration::from_secs(3_600);
 /// How long the generator gathers events, in microseconds: as long as the official client.
 const LINGER_MICROS: i64 = 5_000;
 const LINGER_MICROS_LONG: i64 = 1_000_000;
+/// How long a waiting pull gathers messages, in microseconds: the linger of the production source.
+const GATHER_MICROS: i64 = 5_000;
+const GATHER_MICROS_LONG: i64 = 5_000_000;
 /// The resolution of the engine's clock, in microseconds: the driver's tick.
 const TICK_MICROS: i64 = 10_000;
 
@@ -263,6 +266,7 @@ impl Simulation {
             start: workload.start_micros + ahead as i64,
             load_micros,
             linger_micros: if length >= LONG { LINGER_MICROS_LONG } else { LINGER_MICROS },
+            gather_micros: if length >= LONG { GATHER_MICROS_LONG } else { GATHER_MICROS },
             has_function: self.scenario.topology == Topology::Function,
             window_micros: self.scenario.windows.size_micros,
             progress,
