@@ -18,9 +18,9 @@ use crate::load::blow;
 use crate::progress::{Output, Reporter};
 use crate::run::{RunOptions, run};
 use crate::scenario::{Scenario, parse};
-use crate::target::{Target, reach};
 use crate::simulate::Progress;
 use crate::simulate::command::SimulateArguments;
+use crate::target::{Target, reach};
 use crate::{emulators, library, pipeline, simulate};
 
 /// A wind tunnel for GCP data pipelines.
@@ -216,9 +216,8 @@ async fn simulate(arguments: SimulateArguments) -> Exit {
             watched.end();
         }
     });
-    let simulated = tokio::task::spawn_blocking(move || {
-        simulate::command::run(&arguments, &text, &progress)
-    });
+    let simulated =
+        tokio::task::spawn_blocking(move || simulate::command::run(&arguments, &text, &progress));
     simulated.await.unwrap_or(Exit::Internal)
 }
 

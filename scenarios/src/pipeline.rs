@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use windtunnel_gcp::PredictionStats;
+use windtunnel_gcp::destinations::Destinations;
 use windtunnel_gcp::job::{self, JobConfig};
 use windtunnel_gcp::world::{self, ReferenceNames};
 use windtunnel_runtime::coordinator::CoordinatorConfig;
@@ -54,6 +55,7 @@ pub async fn run(arguments: PipelineArguments) -> anyhow::Result<()> {
         region,
         vertex_endpoint,
         checkpoints: arguments.checkpoints,
+        destinations: Destinations::default(),
         coordinator: CoordinatorConfig {
             job: job_name(),
             shard: 0,

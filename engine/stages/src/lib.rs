@@ -12,6 +12,7 @@ pub mod limits;
 pub mod preprocess;
 pub mod score;
 pub mod stateful;
+pub mod template;
 pub mod testing;
 pub mod validate;
 pub mod watermark;

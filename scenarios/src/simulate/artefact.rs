@@ -33,6 +33,8 @@ pub struct Artefact {
     pub seed: u64,
     /// The length of the load, in nanoseconds.
     pub duration_ns: u64,
+    /// Seconds of event time that pass in one second of it.
+    pub time_scale: f64,
     /// What goes wrong.
     pub faults: Vec<Fault>,
     /// What is published.
@@ -98,6 +100,7 @@ impl Artefact {
             scenario_text,
             seed: simulation.scenario.workload.seed,
             duration_ns: simulation.scenario.workload.duration_ns,
+            time_scale: simulation.scenario.workload.time_scale,
             faults: shrunk.faults.clone(),
             events: shrunk.events.iter().map(event).collect(),
         }
@@ -127,11 +130,12 @@ impl Artefact {
     /// # Errors
     /// [`ArtefactError`].
     pub fn simulation(&self) -> Result<Simulation, ArtefactError> {
-        let simulation =
+        let mut simulation =
             Simulation::of(&self.scenario, &self.scenario_text).map_err(|problems| {
                 let first = problems.first().map(ToString::to_string);
                 ArtefactError::Scenario(first.unwrap_or_default())
             })?;
+        simulation.scenario.workload.time_scale = self.time_scale;
         let mut events = Vec::with_capacity(self.events.len());
         for (index, event) in self.events.iter().enumerate() {
             let body = match (&event.body, &event.body_base64) {

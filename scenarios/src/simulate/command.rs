@@ -140,7 +140,9 @@ fn simulate(arguments: &SimulateArguments, text: &str, progress: &Arc<Progress>)
         total.add(&run, &report);
         match arguments.output {
             Output::Json => print_json(&report),
-            Output::Text if arguments.seeds == 1 => print!("{}{}", run.outcome.trace, report.table()),
+            Output::Text if arguments.seeds == 1 => {
+                print!("{}{}", run.outcome.trace, report.table())
+            }
             Output::Text if report.verdict == Verdict::Fail => {
                 let found = report.findings.first().map_or("", |finding| &finding.text);
                 println!("seed {} FAILS: {found}", report.seed);
@@ -230,7 +232,8 @@ fn replay(file: &Path, arguments: &SimulateArguments) -> Exit {
             return Exit::Usage;
         }
     };
-    let read = Artefact::read(&text).and_then(|it| it.simulation().map(|simulation| (it, simulation)));
+    let read =
+        Artefact::read(&text).and_then(|it| it.simulation().map(|simulation| (it, simulation)));
     let (artefact, simulation) = match read {
         Ok(read) => read,
         Err(error) => {

@@ -396,8 +396,8 @@ impl Engine {
     /// Sees to it that the coordinator hears of the time while something is under way. When nothing is, a
     /// tick would change nothing.
     fn arm(&mut self, net: &mut Net) {
-        let is_idle = self.coordinator.epochs_in_flight() == 0
-            && self.coordinator.phase() == Phase::Running;
+        let is_idle =
+            self.coordinator.epochs_in_flight() == 0 && self.coordinator.phase() == Phase::Running;
         if !self.is_ticking && !is_idle {
             self.is_ticking = true;
             net.agenda.at(net.now() + self.setup.tick_micros, Happening::Tick(self.id));

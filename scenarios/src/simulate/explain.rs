@@ -43,7 +43,11 @@ pub fn explain(simulation: &Simulation) -> (String, Outcome) {
     line(format_args!("events: {}", plan.len()));
     for event in plan.iter().filter(|event| watched.contains(&event.ordinal)) {
         let body = String::from_utf8_lossy(&event.body);
-        line(format_args!("  event {} at {} ms: {body}", event.ordinal, event.intended_ns / 1_000_000));
+        line(format_args!(
+            "  event {} at {} ms: {body}",
+            event.ordinal,
+            event.intended_ns / 1_000_000
+        ));
     }
     line(format_args!("what happened:"));
     text.push_str(&outcome.life);

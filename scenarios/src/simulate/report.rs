@@ -188,7 +188,10 @@ impl SeedReport {
         line("attempted", ledger.attempted.to_string());
         line("acknowledged", ledger.acknowledged.to_string());
         line("  ok (one row)", ledger.ok.to_string());
-        line("  dead letters", format!("{}  ({})", ledger.dead_lettered, counts(&self.dead_letters)));
+        line(
+            "  dead letters",
+            format!("{}  ({})", ledger.dead_lettered, counts(&self.dead_letters)),
+        );
         line("  late output", ledger.late.to_string());
         line("  copies dropped", ledger.deduplicated.to_string());
         line("  lost", ledger.lost.to_string());
@@ -197,7 +200,10 @@ impl SeedReport {
         line("recovered", ledger.recovered.to_string());
         line("windows", format!("{} rows, {} differ", self.windows.rows, self.windows.mismatched));
         line("scores", format!("{} rows, {} differ", self.scores.rows, self.scores.mismatched));
-        line("faults", if self.faults.is_empty() { "none".to_owned() } else { counts(&self.faults) });
+        line(
+            "faults",
+            if self.faults.is_empty() { "none".to_owned() } else { counts(&self.faults) },
+        );
         line("crashes", format!("{}  from {} durable states", self.crashes, self.durable_states));
         line("virtual time", format!("{:.1} s in {} steps", self.virtual_s, self.steps));
         if let Some(points) = &self.crash_points {

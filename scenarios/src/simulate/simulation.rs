@@ -296,7 +296,8 @@ impl Simulation {
         let World { net, mut observer, storage, generator, steps, crashes, states, .. } = world;
         let now = net.now();
         let is_calm = self.faults.are_none();
-        let how = How { windows: self.scenario.windows, checks_windows: self.checks_windows, is_calm };
+        let how =
+            How { windows: self.scenario.windows, checks_windows: self.checks_windows, is_calm };
         let judged = judge(&mut observer, &storage, how, now);
         let fates = net.fates.borrow();
         let effects = fates.counts().filter(|(_, count)| *count > 0).collect();

@@ -53,6 +53,34 @@ fn the_exit_code_says_what_was_found() {
     assert!(progress.runs() > 8);
 }
 
+/// Goal: what a crash point has found can be replayed, too. Method: rows that go to the `_default` stream,
+/// which only a crash brings to light.
+#[test]
+fn a_failure_at_a_crash_point_comes_back() {
+    let mut simulation = Simulation::of_library("happy-path").unwrap();
+    simulation.tamper = Tamper::with(Bug::DefaultStream);
+    let campaign = Campaign {
+        simulation: simulation.about(40),
+        first: 1,
+        count: 1,
+        points: CrashPoints::All,
+        point_events: 40,
+        threads: 1,
+    };
+    let mut artefact = None;
+    campaign.run(&Arc::default(), &mut || {}, &mut |run| {
+        assert!(run.outcome.holds() && !run.holds());
+        artefact = run.shrunk().map(|shrunk| Artefact::of(&shrunk));
+    });
+    let artefact = artefact.unwrap();
+    let mut again = Artefact::read(&artefact.text()).unwrap().simulation().unwrap();
+    again.tamper = Tamper::with(Bug::DefaultStream);
+    let (told, outcome) = explain(&again);
+    assert_eq!(outcome.findings[0], artefact.finding);
+    assert!(told.contains("the engine dies"), "{told}");
+    println!("{told}");
+}
+
 /// Goal: a failure in a file is the same failure for whoever reads it. Method: a planted bug that shows in
 /// a calm world; the file is written, read back, and simulated with the bug and without it.
 #[test]

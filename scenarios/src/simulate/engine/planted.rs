@@ -87,7 +87,8 @@ impl Planted {
         for (offset, rows) in lost {
             let id = windtunnel_runtime::command::AppendId(0);
             let append = Append { id, offset: *offset, rows: rows.clone() };
-            requests.extend(conversation.append(&append));
+            let appended = conversation.append(&append);
+            requests.extend(appended.expect("events and windows fit their tables"));
         }
         for request in &mut requests {
             request.offset = None;

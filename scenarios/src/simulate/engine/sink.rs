@@ -97,7 +97,7 @@ impl Sink {
     pub(super) fn ask(&mut self, token: Token, net: &mut Net) -> Result<(), Loss> {
         let (effect, request) = match &token {
             Token::Open { table, .. } => {
-                (Effect::OpenStream, Request::OpenStream { table: *table })
+                (Effect::OpenStream, Request::OpenStream { table: table.clone() })
             }
             Token::Flush { name, rows, .. } => {
                 (Effect::Flush, Request::Flush { name: Arc::clone(name), rows: *rows })
@@ -286,7 +286,8 @@ impl Connection {
         while conversation.has_room() {
             let Some(append) = self.waiting.pop_front() else { break };
             let is_events = matches!(append.rows, Rows::Events(_));
-            for mut request in conversation.append(&append) {
+            let requests = conversation.append(&append);
+            for mut request in requests.expect("events and windows fit their tables") {
                 planted.request(&mut request);
                 if self.forgets_offsets {
                     request.offset = None;
