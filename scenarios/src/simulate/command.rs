@@ -95,7 +95,8 @@ impl FromStr for CrashPoints {
     }
 }
 
-/// Does what the arguments ask. `ends` is told of an end that somebody wants.
+/// Does what the arguments ask of a scenario's text (which a replay brings along itself). Whoever has
+/// `progress` can ask for an end.
 #[must_use]
 pub fn run(arguments: &SimulateArguments, text: &str, progress: &Arc<Progress>) -> Exit {
     match &arguments.replay {

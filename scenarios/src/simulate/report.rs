@@ -258,11 +258,11 @@ pub struct CampaignReport {
     pub failed: Vec<u64>,
     /// How many seeds have one.
     pub failed_count: u64,
-    /// Events that were attempted, acknowledged, and are a row once.
+    /// Publishes that were tried.
     pub attempted: u64,
-    /// See above.
+    /// Publishes that Pub/Sub took.
     pub acknowledged: u64,
-    /// See above.
+    /// Events that are a row, once, with their content.
     pub ok: u64,
     /// Faults that were injected, by kind.
     pub faults: BTreeMap<&'static str, u64>,
