@@ -18,8 +18,10 @@ use crate::load::blow;
 use crate::progress::{Output, Reporter};
 use crate::run::{RunOptions, run};
 use crate::scenario::{Scenario, parse};
+use crate::simulate::Progress;
+use crate::simulate::command::SimulateArguments;
 use crate::target::{Target, reach};
-use crate::{batch, emulators, library, pipeline};
+use crate::{batch, emulators, library, pipeline, simulate};
 
 /// A wind tunnel for GCP data pipelines.
 #[derive(Debug, Parser)]
@@ -45,6 +47,8 @@ enum Command {
         /// The file
         file: PathBuf,
     },
+    /// Simulate a scenario on virtual time, with faults and crashes, from a seed
+    Simulate(SimulateArguments),
     /// Serve the emulators until Ctrl-C
     Emulators(emulators::EmulatorArguments),
     /// Run the engine alone until SIGTERM, then drain
@@ -120,6 +124,7 @@ pub async fn main() -> ExitCode {
         Some(Command::List) => list(),
         Some(Command::Show { name }) => show(&name),
         Some(Command::Check { file }) => check(&file),
+        Some(Command::Simulate(arguments)) => simulate(arguments).await,
         Some(Command::Emulators(arguments)) => answer(emulators::serve(arguments).await),
         Some(Command::Pipeline(arguments)) => answer(pipeline::run(arguments).await),
         Some(Command::Batch(arguments)) => answer(batch::run(arguments).await),
@@ -198,6 +203,27 @@ async fn run_scenario(arguments: RunArguments) -> Exit {
     if stop.is_cancelled() { Exit::Interrupted } else { report.verdict.exit() }
 }
 
+/// Simulates on a thread that may take its time; Ctrl-C ends it with what there is.
+async fn simulate(arguments: SimulateArguments) -> Exit {
+    let text = match &arguments.replay {
+        Some(_) => String::new(),
+        None => match scenario_text(&arguments.scenario) {
+            Ok(text) => text,
+            Err(exit) => return exit,
+        },
+    };
+    let progress = Arc::new(Progress::default());
+    let watched = Arc::clone(&progress);
+    tokio::spawn(async move {
+        if until_signal().await.is_ok() {
+            watched.end();
+        }
+    });
+    let simulated =
+        tokio::task::spawn_blocking(move || simulate::command::run(&arguments, &text, &progress));
+    simulated.await.unwrap_or(Exit::Internal)
+}
+
 /// Whether somebody looks: a terminal, and not that of a continuous integration.
 fn is_terminal() -> bool {
     std::io::stdout().is_terminal() && std::env::var_os("CI").is_none()
@@ -238,11 +264,11 @@ async fn generate(scenario: &Scenario, arguments: &GenerateArguments) -> anyhow:
     Ok(())
 }
 
-/// A built-in scenario by its name, or a file.
-fn load_scenario(name: &str) -> Result<Scenario, Exit> {
+/// The text of a built-in scenario, or of a file.
+fn scenario_text(name: &str) -> Result<String, Exit> {
     let looks_like_file = name.ends_with(".toml") || name.contains('/');
-    let text = match library::find(name) {
-        Some(text) => text.to_owned(),
+    match library::find(name) {
+        Some(text) => Ok(text.to_owned()),
         None => std::fs::read_to_string(name).map_err(|error| {
             if looks_like_file {
                 eprintln!("error: cannot read {name}: {error}");
@@ -254,8 +280,13 @@ fn load_scenario(name: &str) -> Result<Scenario, Exit> {
                 );
             }
             Exit::Usage
-        })?,
-    };
+        }),
+    }
+}
+
+/// A built-in scenario by its name, or a file.
+fn load_scenario(name: &str) -> Result<Scenario, Exit> {
+    let text = scenario_text(name)?;
     parse(name, &text).map_err(|problems| {
         problems.iter().for_each(|problem| eprintln!("{problem}"));
         Exit::Usage

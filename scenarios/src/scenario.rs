@@ -16,6 +16,7 @@ pub use expectation::{Expectation, Judged, METRICS, Metrics};
 pub use reader::Problem;
 
 use reader::Reader;
+pub(crate) use units::duration as parse_duration;
 
 /// How the pipeline is laid out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -137,12 +137,12 @@ impl Ledger {
             expect: event.expect,
             outcome: Outcome::Unknown,
         });
-        if let Some(id) = event.expect.id()
-            && self.original(id).is_none()
-        {
+        if let Some(id) = event.expect.id() {
             let entries = &self.entries;
-            let id_of = |index: &u32| entries[*index as usize].expect.id().unwrap_or_default();
-            self.originals.insert_unique(id, index, id_of);
+            let id_at = |index: &u32| entries[*index as usize].expect.id();
+            let is_same = |index: &u32| id_at(index) == Some(id);
+            let hash_at = |index: &u32| id_at(index).unwrap_or_default();
+            self.originals.entry(id, is_same, hash_at).or_insert(index);
         }
     }
 
@@ -178,7 +178,14 @@ impl Ledger {
     /// When an event was intended, in nanoseconds since the start, by the hash of its id.
     #[must_use]
     pub fn intended_ns(&self, id: u64) -> Option<u64> {
-        Some(self.entries[self.original(id)?].intended_ns)
+        self.intended_ns_of(self.ordinal_of(id)?)
+    }
+
+    /// When an event was intended, in nanoseconds since the start, by its ordinal.
+    #[must_use]
+    pub fn intended_ns_of(&self, ordinal: u64) -> Option<u64> {
+        let index = usize::try_from(ordinal).ok()?;
+        self.entries.get(index).map(|entry| entry.intended_ns)
     }
 
     fn set(&mut self, ordinal: u64, outcome: Outcome) {
@@ -203,8 +210,9 @@ impl Ledger {
     /// The ordinal of the first publish under the id of a publish: its own, unless it is a copy.
     #[must_use]
     pub fn first_of(&self, ordinal: u64) -> u64 {
-        match usize::try_from(ordinal) {
-            Ok(index) if index < self.entries.len() => self.place(index) as u64,
+        let index = usize::try_from(ordinal).unwrap_or(usize::MAX);
+        match self.entries.get(index).map(|entry| entry.expect) {
+            Some(Expect::Copy { id, .. }) => self.ordinal_of(id).unwrap_or(ordinal),
             _ => ordinal,
         }
     }

@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, RecordBatch};
 use arrow::compute::concat_batches;
+use arrow::datatypes::SchemaRef;
 use arrow::ipc::reader::StreamReader;
 use prost_types::DescriptorProto;
 use tonic::{Code, Status};
@@ -25,6 +26,7 @@ use crate::rows::from_arrow::fitted;
 use crate::rows::from_proto::Decoder;
 use crate::schema::proto::proto_schema;
 use crate::schema::{Field, TableSchema};
+use crate::table::Table;
 use crate::write_streams::{StreamError, WriteStreams, parse_path};
 
 const DEFAULT_VALUE: i32 = MissingValue::DefaultValue as i32;
@@ -143,19 +145,25 @@ impl Connection {
             self.decoder = None;
         }
         let refused = |error: StreamError| Refused::Whole(status_of(error));
-        let schema = tables
-            .with(|catalog, _| catalog.table(&table).map(|table| Arc::clone(&table.schema)))
+        let columns = |table: &Table| (Arc::clone(&table.schema), Arc::clone(&table.arrow));
+        let (schema, arrow) = tables
+            .with(|catalog, _| catalog.table(&table).map(columns))
             .map_err(|_| refused(StreamError::NotFound(stream.to_owned())))?;
         if self.known.as_ref().is_some_and(|known| *known != schema) {
             self.updated = Some(proto_schema(&schema));
         }
         self.known = Some(Arc::clone(&schema));
         // Columns that the writer's schema has not get their defaults.
-        let read_as =
-            if has_defaults(&schema) { Arc::new(lenient(&schema)) } else { Arc::clone(&schema) };
+        let (read_as, arrow) = if has_defaults(&schema) {
+            let lenient = lenient(&schema);
+            let arrow = lenient.to_arrow();
+            (Arc::new(lenient), arrow)
+        } else {
+            (Arc::clone(&schema), arrow)
+        };
         let default_of = request.default_missing_value_interpretation();
         let mut batch = match request.rows {
-            Some(Rows::ProtoRows(rows)) => self.proto_rows(rows, &read_as)?,
+            Some(Rows::ProtoRows(rows)) => self.proto_rows(rows, &read_as, &arrow)?,
             Some(Rows::ArrowRows(rows)) => self.arrow_rows(rows, &read_as)?,
             None => {
                 return Err(Refused::Whole(Status::invalid_argument("Rows must be specified.")));
@@ -190,6 +198,7 @@ impl Connection {
         &mut self,
         rows: ProtoData,
         schema: &Arc<TableSchema>,
+        arrow: &SchemaRef,
     ) -> Result<RecordBatch, Refused> {
         if let Some(descriptor) = rows.writer_schema.and_then(|schema| schema.proto_descriptor)
             && self.descriptor.as_ref() != Some(&descriptor)
@@ -200,9 +209,9 @@ impl Connection {
             self.decoder = None;
         }
         self.prepare(schema)?;
-        let Some((schema, decoder)) = &self.decoder else { return Err(no_schema()) };
+        let Some((_, decoder)) = &self.decoder else { return Err(no_schema()) };
         let serialized = rows.rows.unwrap_or_default().serialized_rows;
-        decoder.decode(schema, &serialized).map_err(|errors| {
+        decoder.decode(arrow, &serialized).map_err(|errors| {
             let errors = errors.into_iter().map(|error| RowError {
                 index: i64::try_from(error.index).unwrap_or(i64::MAX),
                 code: row_error::RowErrorCode::FieldsError.into(),

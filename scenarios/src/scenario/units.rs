@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// `"500ms"`, `"20s"`, `"5m"`, `"2h"`; fractions allowed.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let digits = text.find(|letter: char| !letter.is_ascii_digit() && letter != '.')?;
     let (number, unit) = text.split_at(digits);
     let number: f64 = number.parse().ok()?;

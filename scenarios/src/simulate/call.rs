@@ -159,6 +159,8 @@ pub(super) enum Happening {
     StartEngine(bool),
     /// The supervisor starts the function, if it does not run.
     StartFunction,
+    /// The world looks whether the phase is over.
+    Look,
     /// A fault with a time.
     Fault(usize),
 }

@@ -1,9 +1,10 @@
 //! A disk in memory for the checkpoint store: what was written is seen at once, what was synced survives a
 //! loss of power, and every change of it is a crash point. Two tables of names and two contents of every
-//! file, one that running processes see and one that is durable, are all there is to it.
+//! file, one that running processes see and one that is durable, are all there is to it; a list of what has
+//! changed since the last sync keeps a sync from looking at every file.
 
 use std::cell::{Cell, RefCell};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
@@ -11,6 +12,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use windtunnel_runtime::store::Files;
 
+use super::bugs::Tamper;
 use super::fates::Fates;
 use super::fault::{Effect, Loss, Side};
 
@@ -20,6 +22,9 @@ pub(super) struct Disk {
     names: BTreeMap<PathBuf, FileId>,
     durable_names: BTreeMap<PathBuf, FileId>,
     files: BTreeMap<FileId, Content>,
+    /// Names that have changed since the folder was synced, and files that have lost one.
+    touched: Vec<PathBuf>,
+    left: Vec<FileId>,
     last: u64,
     /// A crash that a file operation has run into.
     crashed: Option<Loss>,
@@ -44,6 +49,9 @@ pub(super) struct DiskHandle {
     pub(super) fates: Rc<RefCell<Fates>>,
     /// The time, shared by all that hold this disk for one process.
     pub(super) now: Rc<Cell<i64>>,
+    /// A planted bug, and the lease of the process that it is for.
+    pub(super) tamper: Tamper,
+    pub(super) lease: Rc<Cell<u64>>,
 }
 
 impl Disk {
@@ -73,13 +81,37 @@ impl Disk {
         }
         self.durable_names = self.names.clone();
         self.files.values_mut().for_each(|file| file.durable = file.seen.clone());
-        self.forget();
+        self.touched.clear();
+        self.left.clear();
+        let named: BTreeSet<FileId> = self.names.values().copied().collect();
+        self.files.retain(|id, _| named.contains(id));
     }
 
-    /// Drops the files that have no name any more.
-    fn forget(&mut self) {
-        let (names, durable) = (&self.names, &self.durable_names);
-        self.files.retain(|id, _| names.values().chain(durable.values()).any(|it| it == id));
+    /// Gives a name to a file, or takes it away.
+    fn rename(&mut self, path: &Path, id: Option<FileId>) -> Option<FileId> {
+        let before = match id {
+            Some(id) => self.names.insert(path.to_owned(), id),
+            None => self.names.remove(path),
+        };
+        self.left.extend(before);
+        self.touched.push(path.to_owned());
+        before
+    }
+
+    /// Makes the names durable, and drops the files that have none any more.
+    fn sync_names(&mut self) {
+        for path in std::mem::take(&mut self.touched) {
+            let before = match self.names.get(&path) {
+                Some(id) => self.durable_names.insert(path, *id),
+                None => self.durable_names.remove(&path),
+            };
+            self.left.extend(before);
+        }
+        for id in std::mem::take(&mut self.left) {
+            if !self.names.values().any(|it| *it == id) {
+                self.files.remove(&id);
+            }
+        }
     }
 
     /// A digest of what a restart would find.
@@ -137,7 +169,9 @@ impl Files for DiskHandle {
     fn read(&self, path: &Path) -> io::Result<Vec<u8>> {
         let disk = self.disk.borrow();
         let file = disk.names.get(path).and_then(|id| disk.files.get(id));
-        file.map(|file| file.seen.to_vec()).ok_or_else(|| io::ErrorKind::NotFound.into())
+        let content = file.map(|file| file.seen.to_vec()).ok_or(io::ErrorKind::NotFound)?;
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        Ok(self.tamper.read(&name, self.lease.get(), content))
     }
 
     fn create(&self, path: &Path, parts: &[&[u8]]) -> io::Result<FileId> {
@@ -150,7 +184,7 @@ impl Files for DiskHandle {
                 content.truncate(content.len() / 2);
             }
             disk.files.insert(id, Content { seen: content, durable: Bytes::new() });
-            disk.names.insert(path.to_owned(), id);
+            disk.rename(path, Some(id));
             if is_full { Err(io::ErrorKind::StorageFull.into()) } else { Ok(id) }
         })
     }
@@ -166,8 +200,8 @@ impl Files for DiskHandle {
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         self.change(Effect::DiskRename, |disk| {
-            let id = disk.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
-            disk.names.insert(to.to_owned(), id);
+            let id = disk.rename(from, None).ok_or(io::ErrorKind::NotFound)?;
+            disk.rename(to, Some(id));
             Ok(())
         })
     }
@@ -175,8 +209,7 @@ impl Files for DiskHandle {
     fn sync_folder(&self, _path: &Path) -> io::Result<()> {
         self.change(Effect::DiskSyncFolder, |disk| {
             if !disk.ignores_syncs {
-                disk.durable_names = disk.names.clone();
-                disk.forget();
+                disk.sync_names();
             }
             Ok(())
         })
@@ -184,7 +217,7 @@ impl Files for DiskHandle {
 
     fn remove(&self, path: &Path) -> io::Result<()> {
         self.change(Effect::DiskRemove, |disk| {
-            disk.names.remove(path).map(drop).ok_or(io::ErrorKind::NotFound)?;
+            disk.rename(path, None).ok_or(io::ErrorKind::NotFound)?;
             Ok(())
         })
     }
@@ -199,7 +232,13 @@ mod tests {
 
     fn disk() -> DiskHandle {
         let fates = Rc::new(RefCell::new(Fates::new(1, &Faults::None, 0, 0)));
-        DiskHandle { disk: Rc::default(), fates, now: Rc::default() }
+        DiskHandle {
+            disk: Rc::default(),
+            fates,
+            now: Rc::default(),
+            tamper: Tamper::default(),
+            lease: Rc::default(),
+        }
     }
 
     fn checkpoint(epoch: u64) -> Checkpoint {

@@ -2,25 +2,32 @@
 //! the brokers in memory. It does what the driver does with channels: hands inputs to the coordinator one
 //! at a time, and carries its commands out. Invariant: what it decides, production code decides.
 
+mod planted;
 mod sink;
 mod source;
 
 use std::cell::{Cell, RefCell};
+use std::fmt;
 use std::path::Path;
 use std::rc::Rc;
+use std::sync::Arc;
 
+use bytes::Bytes;
+use prost::Message as _;
 use tonic::Status;
 use windtunnel_gcp::limits::{BACKOFF, BACKOFF_MAX, PREDICTION_DEADLINE};
-use windtunnel_model::{EventTime, ProcessingTime};
-use windtunnel_runtime::checkpoint::Checkpoint;
+use windtunnel_model::{EventBatch, EventTime, ProcessingTime};
+use windtunnel_runtime::checkpoint::{Checkpoint, Record};
 use windtunnel_runtime::command::{
     Command, FatalError, Input, ObjectCommand, ScoreCommand, ScoreOutcome, StreamId,
 };
 use windtunnel_runtime::coordinator::{Coordinator, CoordinatorConfig, Phase};
+use windtunnel_runtime::flow::Runs;
 use windtunnel_runtime::limits::EPOCHS_IN_FLIGHT_MAX;
-use windtunnel_runtime::store::DiskStore;
+use windtunnel_runtime::pipeline::{Outcome, Pipeline};
+use windtunnel_runtime::store::{DiskStore, Files as _};
 
-use super::bugs::Tamper;
+use super::bugs::{Tamper, lease_of};
 use super::call::{Answer, Caller, Happening, Request, Token};
 use super::disk::{Disk, DiskHandle};
 use super::fates::Fates;
@@ -28,6 +35,7 @@ use super::fault::{Effect, Loss, Part};
 use super::net::Net;
 use super::observer::Observer;
 
+use planted::Planted;
 use sink::Sink;
 use source::Source;
 
@@ -55,8 +63,23 @@ impl From<Loss> for End {
 #[derive(Debug, Clone)]
 pub(super) struct EngineSetup {
     pub(super) coordinator: CoordinatorConfig,
+    /// The stages, where they are not those of the reference pipeline.
+    pub(super) stages: Option<Stages>,
     pub(super) tick_micros: i64,
     pub(super) tamper: Tamper,
+}
+
+/// Stages that see messages as events and put rows, rejects and windows out.
+pub(super) type BuiltStages = Box<dyn Runs<u32, EventBatch, Outcome>>;
+
+/// Builds the stages of a pipeline anew for every life of an engine.
+#[derive(Clone)]
+pub(super) struct Stages(pub(super) Arc<dyn Fn() -> BuiltStages + Send + Sync>);
+
+impl fmt::Debug for Stages {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("Stages")
+    }
 }
 
 #[derive(Debug)]
@@ -67,6 +90,9 @@ pub(super) struct Engine {
     /// The supervisor takes it for dead.
     pub(super) is_given_up: bool,
     setup: EngineSetup,
+    is_ticking: bool,
+    /// How far its clock is from virtual time; as in production, a process looks at the wall once.
+    skew: i64,
     coordinator: Coordinator,
     store: DiskStore<DiskHandle>,
     disk: DiskHandle,
@@ -94,7 +120,13 @@ impl Engine {
     ) -> Result<Self, End> {
         let now = net.now();
         let time = Rc::new(Cell::new(now));
-        let handle = DiskHandle { disk: Rc::clone(disk), fates: Rc::clone(fates), now: time };
+        let handle = DiskHandle {
+            disk: Rc::clone(disk),
+            fates: Rc::clone(fates),
+            now: time,
+            tamper: setup.tamper,
+            lease: Rc::default(),
+        };
         let folder = Path::new("checkpoints");
         let acquired = DiskStore::acquire_on(handle.clone(), folder, &setup.coordinator.job);
         if let Some(loss) = disk.borrow_mut().take_crash() {
@@ -105,11 +137,18 @@ impl Engine {
         if let Some(last) = log.last() {
             observer.checkpoint(last);
         }
+        if let Ok(head) = handle.read(&folder.join("HEAD")) {
+            handle.lease.set(lease_of(&head));
+        }
+        let streams = log.last().map(streams_of).unwrap_or_default();
         setup.tamper.restored(&mut log);
         let config = CoordinatorConfig { job: store.job().to_owned(), ..setup.coordinator.clone() };
-        let (coordinator, commands) =
-            Coordinator::start(config, &log).map_err(|error| fatal(error.to_string()))?;
-        net.say(format_args!(
+        let started = match &setup.stages {
+            None => Coordinator::start(config, &log),
+            Some(Stages(build)) => Coordinator::start_with(config, Pipeline::of(build()), &log),
+        };
+        let (coordinator, commands) = started.map_err(|error| fatal(error.to_string()))?;
+        net.news(format_args!(
             "engine-{id} starts from {} records, {} commands to finish",
             log.len(),
             commands.len()
@@ -121,17 +160,19 @@ impl Engine {
             hung_until: 0,
             is_given_up: false,
             setup: setup.clone(),
+            is_ticking: false,
+            skew: fates.borrow().skew(Part::Engine, now),
             coordinator,
             store,
             disk: handle,
-            sink: Sink::new(id),
+            sink: Sink::new(id, Planted::of_log(setup.tamper, streams.into_iter())),
             source: Source::new(id, setup.tamper),
             commands,
             watermark,
         };
         engine.carry_out(net, observer)?;
         engine.source.pull(net)?;
-        net.agenda.at(now + setup.tick_micros, Happening::Tick(id));
+        engine.arm(net);
         net.agenda.at(now + source::EXTEND_MICROS, Happening::Extend(id));
         Ok(engine)
     }
@@ -159,6 +200,7 @@ impl Engine {
         if !self.is_draining() {
             self.source.pull(net)?;
         }
+        self.arm(net);
         if self.coordinator.phase() == Phase::Drained {
             self.source.give_back(net)?;
             return Err(End::Drained);
@@ -167,8 +209,7 @@ impl Engine {
     }
 
     fn step(&mut self, input: Input, net: &mut Net, observer: &mut Observer) -> Result<(), End> {
-        let skew = net.fates.borrow().skew(Part::Engine, net.now());
-        let now = ProcessingTime(net.now() + skew);
+        let now = ProcessingTime(net.now() + self.skew);
         if self.setup.tamper.acks_before_checkpoint()
             && let Input::Pulled(messages) = &input
         {
@@ -223,9 +264,12 @@ impl Engine {
                 self.ask(Token::Store { object, attempt: 0 }, net)?;
             }
         }
+        if self.setup.stages.is_none() {
+            observer.counted(&self.coordinator.counters());
+        }
         let saved = self.store.save(checkpoint);
         if let Some(loss) = self.disk.disk.borrow_mut().take_crash() {
-            net.say(format_args!(
+            net.news(format_args!(
                 "engine-{} dies while it saves epoch {} ({loss:?})",
                 self.id, checkpoint.epoch
             ));
@@ -237,7 +281,7 @@ impl Engine {
             observer.checkpoint(&checkpoint.bytes);
         }
         let what = if result.is_ok() { "saved" } else { "cannot save" };
-        net.say(format_args!(
+        net.news(format_args!(
             "engine-{} {what} epoch {} ({} bytes)",
             self.id,
             checkpoint.epoch,
@@ -258,7 +302,7 @@ impl Engine {
     ) -> Result<(), End> {
         match token {
             Token::Pull => {
-                self.source.pulled(outcome, net);
+                self.source.pulled(outcome, net, observer);
                 self.take(Input::Tick, net, observer)
             }
             Token::Store { object, attempt } => {
@@ -331,7 +375,7 @@ impl Engine {
                 (Effect::Store, Request::Store { name, content })
             }
             Token::Predict { batch, .. } => {
-                (Effect::Predict, Request::Predict { batch: std::sync::Arc::clone(batch) })
+                (Effect::Predict, Request::Predict { batch: Arc::clone(batch) })
             }
             Token::Pull => return self.source.pull_again(net),
             _ => return self.sink.ask(token, net),
@@ -345,14 +389,31 @@ impl Engine {
     }
 
     pub(super) fn tick(&mut self, net: &mut Net, observer: &mut Observer) -> Result<(), End> {
-        net.agenda.at(net.now() + self.setup.tick_micros, Happening::Tick(self.id));
+        self.is_ticking = false;
         self.take(Input::Tick, net, observer)
+    }
+
+    /// Sees to it that the coordinator hears of the time while something is under way. When nothing is, a
+    /// tick would change nothing.
+    fn arm(&mut self, net: &mut Net) {
+        let is_idle =
+            self.coordinator.epochs_in_flight() == 0 && self.coordinator.phase() == Phase::Running;
+        if !self.is_ticking && !is_idle {
+            self.is_ticking = true;
+            net.agenda.at(net.now() + self.setup.tick_micros, Happening::Tick(self.id));
+        }
     }
 
     /// The process ends by itself: what it holds goes back.
     pub(super) fn shut_down(&mut self, net: &mut Net) -> Result<(), Loss> {
         self.source.give_back(net)
     }
+}
+
+/// The streams that a checkpoint names.
+fn streams_of(record: &Bytes) -> Vec<Arc<str>> {
+    let record = Record::decode(record.clone()).unwrap_or_default();
+    record.streams.into_iter().map(|stream| stream.name.into()).collect()
 }
 
 fn is_refusal(status: &Status) -> bool {

@@ -18,6 +18,18 @@ pub enum Faults {
     These(Vec<Fault>),
 }
 
+impl Faults {
+    /// Whether nothing goes wrong.
+    #[must_use]
+    pub fn are_none(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Random => false,
+            Self::These(faults) => faults.is_empty(),
+        }
+    }
+}
+
 /// What happens to one effect.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fate {
@@ -38,6 +50,9 @@ const DELAY_MS: (i64, i64) = (5, 15_000);
 const SHARES: [u64; 3] = [2_000, 10_000, 50_000];
 /// The length of a drawn outage, split, hang or full disk, in milliseconds.
 const SPELL_MS: (i64, i64) = (50, 20_000);
+/// The largest jump of a process's clock, and of a service's, in milliseconds.
+const CLOCK_MS_MAX: i64 = 7_200_000;
+const CLOCK_OF_SERVICE_MS_MAX: i64 = 30_000;
 
 /// The fate of everything in one run.
 #[derive(Debug)]
@@ -166,7 +181,10 @@ impl Fates {
                     2 => {
                         let part = [Part::Engine, Part::Function, Part::Pubsub, Part::Bigquery]
                             [dice.below(4) as usize];
-                        let by = dice.between(10, 7_200_000);
+                        // A service's clock is kept within seconds; a process's may be anywhere.
+                        let is_process = matches!(part, Part::Engine | Part::Function);
+                        let most = if is_process { CLOCK_MS_MAX } else { CLOCK_OF_SERVICE_MS_MAX };
+                        let by = dice.between(10, most);
                         let by_ms = if dice.below(2) == 0 { by } else { -by };
                         Fault::Clock { part, at_ms, by_ms }
                     }

@@ -26,6 +26,22 @@ pub enum Part {
     Vertex,
 }
 
+impl Part {
+    /// Its name in reports.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Generator => "generator",
+            Self::Function => "function",
+            Self::Engine => "engine",
+            Self::Pubsub => "Pub/Sub",
+            Self::Storage => "Cloud Storage",
+            Self::Bigquery => "BigQuery",
+            Self::Vertex => "Vertex AI",
+        }
+    }
+}
+
 /// What a part does to the world outside of itself. Every one is a crash point, before and after.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -153,6 +169,15 @@ pub enum Side {
     Before,
     /// The effect has happened, and its answer is not heard.
     After,
+}
+
+impl Side {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Before => "before",
+            Self::After => "after",
+        }
+    }
 }
 
 /// What a crash does to the disk.
@@ -293,14 +318,49 @@ impl Fault {
     }
 }
 
+impl fmt::Display for CallFault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::RequestLost => out.write_str("the request is lost"),
+            Self::ResponseLost => out.write_str("the response is lost"),
+            Self::Delayed { by_ms } => write!(out, "delayed by {by_ms} ms"),
+            Self::Duplicated => out.write_str("it comes twice"),
+            Self::Throttled => out.write_str("throttled"),
+            Self::RowRefused { row } => write!(out, "row {row} is refused"),
+        }
+    }
+}
+
 impl fmt::Display for Fault {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Call { effect, nth, fault } => write!(out, "{} #{nth}: {fault:?}", effect.name()),
+            Self::Call { effect, nth, fault } => write!(out, "{} #{nth}: {fault}", effect.name()),
             Self::Crash { effect, nth, side, loss } => {
-                write!(out, "crash {side:?} {} #{nth}, the disk loses {loss:?}", effect.name())
+                let (who, side) = (effect.actor().name(), side.name());
+                let disk = match loss {
+                    Loss::Nothing => "",
+                    Loss::Unsynced => ", the power fails and what was not synced is lost",
+                    Loss::Torn => ", the power fails and what was not synced is torn",
+                };
+                write!(out, "the {who} dies {side} {} #{nth}{disk}", effect.name())
             }
-            other => write!(out, "{other:?}"),
+            Self::Outage { part, at_ms, for_ms } => {
+                write!(out, "{} is out from {at_ms} ms for {for_ms} ms", part.name())
+            }
+            Self::Split { between, and, at_ms, for_ms } => {
+                let (between, and) = (between.name(), and.name());
+                write!(out, "{between} and {and} are split from {at_ms} ms for {for_ms} ms")
+            }
+            Self::Clock { part, at_ms, by_ms } => {
+                write!(out, "the clock of {} jumps by {by_ms} ms at {at_ms} ms", part.name())
+            }
+            Self::Hang { part, at_ms, for_ms } => {
+                write!(out, "{} stands still from {at_ms} ms for {for_ms} ms", part.name())
+            }
+            Self::DoubleStart { at_ms } => write!(out, "a second engine starts at {at_ms} ms"),
+            Self::DiskFull { at_ms, for_ms } => {
+                write!(out, "the disk is full from {at_ms} ms for {for_ms} ms")
+            }
         }
     }
 }

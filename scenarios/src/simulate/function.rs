@@ -17,6 +17,7 @@ use windtunnel_runtime::command::ObjectCommand;
 use super::call::{Answer, Caller, Happening, Meta, Request, Token};
 use super::fault::{Effect, Loss};
 use super::net::Net;
+use super::observer::ordinal_of;
 use super::services::pubsub::PROCESSED;
 
 /// Tries of one publish or store before the push is answered with 503.
@@ -70,13 +71,13 @@ impl Function {
     pub(super) fn start(&mut self, net: &mut Net) {
         self.lives += 1;
         self.life = Some(self.lives);
-        net.say(format_args!("function-{} starts", self.lives));
+        net.news(format_args!("function-{} starts", self.lives));
     }
 
     /// The process dies: whoever waits for it hears of a lost connection.
     pub(super) fn die(&mut self, net: &mut Net) {
         let Some(life) = self.life.take() else { return };
-        net.say(format_args!("function-{life} is dead"));
+        net.news(format_args!("function-{life} is dead"));
         let gathered = std::mem::take(&mut self.gathered).into_iter().map(|(push, _)| push);
         let publishes = std::mem::take(&mut self.publishes).into_values().flat_map(|it| it.pushes);
         let stores = std::mem::take(&mut self.stores).into_values().map(|store| store.push);
@@ -100,8 +101,12 @@ impl Function {
             net.answer(push, Err(Status::unavailable("connection refused")));
             return Ok(());
         };
+        let ordinal = ordinal_of(&stored.message).unwrap_or(u64::MAX);
         match decide(&message_of(stored, AckId(0))) {
             Handled::Publish { data, attributes } => {
+                net.trace.event(net.agenda.now(), ordinal, || {
+                    format!("is completed by function-{life} ({} bytes)", data.len())
+                });
                 let message = PubsubMessage {
                     data,
                     attributes: attributes.into_iter().collect(),
@@ -118,6 +123,9 @@ impl Function {
                 Ok(())
             }
             Handled::Store(object) => {
+                net.trace.event(net.agenda.now(), ordinal, || {
+                    format!("is refused by function-{life}, for {}", object.name)
+                });
                 self.last += 1;
                 self.stores.insert(self.last, Store { push, object, attempt: 0 });
                 self.store(self.last, net)

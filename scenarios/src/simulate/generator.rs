@@ -31,6 +31,8 @@ pub(super) struct Generator {
     batches: u64,
     digest: StreamDigest,
     sent_last: bool,
+    /// Where nothing fails nothing has to be kept for another try.
+    keeps: bool,
 }
 
 #[derive(Debug)]
@@ -51,6 +53,7 @@ impl Generator {
         events: Box<dyn Iterator<Item = PlannedEvent>>,
         start: i64,
         linger_micros: i64,
+        is_calm: bool,
     ) -> Self {
         Self {
             events: events.peekable(),
@@ -60,6 +63,7 @@ impl Generator {
             batches: 0,
             digest: StreamDigest::default(),
             sent_last: false,
+            keeps: !is_calm,
         }
     }
 
@@ -110,7 +114,8 @@ impl Generator {
     fn publish(&mut self, batch: u64, net: &mut Net) {
         let Some(Batch { messages, attempt, .. }) = self.under_way.get_mut(&batch) else { return };
         *attempt += 1;
-        let request = Request::Publish { topic: RAW, messages: messages.clone() };
+        let messages = if self.keeps { messages.clone() } else { std::mem::take(messages) };
+        let request = Request::Publish { topic: RAW, messages };
         // The generator never dies: the ledger is its memory.
         let token = Token::Publish { batch };
         let _sent = net.call(Effect::Publish, Caller::Generator, request, token, 0);

@@ -48,14 +48,19 @@ struct Properties {
     value: Option<f64>,
 }
 
+/// What a run is judged by.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct How {
+    pub(super) windows: WindowConfig,
+    /// Whether the window table holds the windows of the reference pipeline.
+    pub(super) checks_windows: bool,
+    /// Whether nothing went wrong: then no event may be late that was not sent late.
+    pub(super) is_calm: bool,
+}
+
 /// Judges what was observed; findings are added to those of the observer.
-pub(super) fn judge(
-    observer: &mut Observer,
-    storage: &Storage,
-    windows: WindowConfig,
-    is_calm: bool,
-    now: i64,
-) -> Judged {
+pub(super) fn judge(observer: &mut Observer, storage: &Storage, how: How, now: i64) -> Judged {
+    let windows = how.windows;
     let mut reasons = BTreeMap::new();
     let mut seen =
         Observations { rows: std::mem::take(&mut observer.rows.seen), ..Default::default() };
@@ -77,7 +82,7 @@ pub(super) fn judge(
         }
     }
     let refused_rows = !observer.refused.is_empty();
-    let tolerance = Tolerance { late: !is_calm, refused_rows };
+    let tolerance = Tolerance { late: !how.is_calm, refused_rows };
     let ledger = observer.ledger.judge_with(&seen, tolerance);
     let rows = std::mem::replace(
         &mut observer.rows,
@@ -87,7 +92,8 @@ pub(super) fn judge(
     let degraded = rows.degraded;
     let window_rows = std::mem::take(&mut observer.windows);
     let count = window_rows.len() as u64;
-    let windows = Checked { rows: count, mismatched: rows.windows_mismatched(window_rows) };
+    let mismatched = if how.checks_windows { rows.windows_mismatched(window_rows) } else { 0 };
+    let windows = Checked { rows: count, mismatched };
     let judged = Judged { ledger, windows, scores, degraded, reasons };
     observer.findings.extend(judged.findings());
     judged

@@ -31,6 +31,11 @@ impl Net {
         self.trace.say(self.agenda.now(), what);
     }
 
+    /// Says what concerns every event.
+    pub(super) fn news(&mut self, what: std::fmt::Arguments<'_>) {
+        self.trace.news(self.agenda.now(), what);
+    }
+
     /// Sends a call that arrives not before an instant, and answers when it does.
     ///
     /// # Errors
@@ -47,10 +52,15 @@ impl Net {
         let fate = self.fates.borrow_mut().next(effect, now);
         let name = effect.name();
         if let Some((Side::Before, loss)) = fate.crash {
-            self.say(format_args!("{from} dies before {name} #{} ({loss:?})", fate.nth));
+            self.news(format_args!("{from} dies before {name} #{} ({loss:?})", fate.nth));
             return Err(loss);
         }
-        self.say(format_args!("{from} > {name} #{} {request}", fate.nth));
+        match fate.fault {
+            None => self.say(format_args!("{from} > {name} #{} {request}", fate.nth)),
+            Some(fault) => {
+                self.news(format_args!("{from} > {name} #{} {request}: {fault}", fate.nth));
+            }
+        }
         let mut meta = Meta {
             effect,
             nth: fate.nth,
@@ -122,7 +132,7 @@ impl Net {
         }
         if let Err(status) = &outcome {
             let (effect, code) = (meta.effect.name(), status.code());
-            self.say(format_args!("{} < {effect} #{} {code:?}", meta.from, meta.nth));
+            self.news(format_args!("{} < {effect} #{} {code:?}", meta.from, meta.nth));
         }
         self.agenda.at(at, Happening::Answer(Box::new((meta.from, meta.token, outcome))));
         at
@@ -133,7 +143,7 @@ impl Net {
         if meta.from == Caller::Nobody {
             return;
         }
-        self.say(format_args!("{} > {} #{}: {what}", meta.from, meta.effect.name(), meta.nth));
+        self.news(format_args!("{} > {} #{}: {what}", meta.from, meta.effect.name(), meta.nth));
         let at = self.now() + LOST_AFTER_MICROS;
         let outcome = Err(Status::unavailable("the connection was lost"));
         self.agenda.at(at, Happening::Answer(Box::new((meta.from, meta.token, outcome))));

@@ -14,6 +14,7 @@ use windtunnel_model::schema::{EVENTS_TABLE, WINDOWS_TABLE};
 use windtunnel_model::{EventTime, Reader, Stored as _};
 use windtunnel_protos::pubsub::PubsubMessage;
 use windtunnel_runtime::checkpoint::Record;
+use windtunnel_runtime::metrics::Counters;
 use windtunnel_simulator::{CanonicalEvent, Ledger, PlannedEvent, id_hash};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -44,6 +45,8 @@ impl Finding {
 struct Placed {
     rows: u8,
     letters: u8,
+    /// When the engine first pulled it: a number that grows, 0 before.
+    pulled: u32,
 }
 
 #[derive(Debug)]
@@ -57,7 +60,12 @@ pub(super) struct Observer {
     /// Rows that the table has refused, by their event ids.
     pub(super) refused: BTreeSet<u64>,
     pub(super) start: i64,
+    /// Whether nothing can bring the order of rows into disorder.
+    is_calm: bool,
     placed: Vec<Placed>,
+    pulls: u32,
+    /// The last visible row's [`Placed::pulled`].
+    last_pulled: u32,
     seen: [usize; 2],
     objects: BTreeMap<Arc<str>, u64>,
     /// Rows of each stream that a durable checkpoint covers.
@@ -71,7 +79,7 @@ pub(super) fn ordinal_of(message: &PubsubMessage) -> Option<u64> {
 }
 
 impl Observer {
-    pub(super) fn new(start: i64, window_micros: i64) -> Self {
+    pub(super) fn new(start: i64, window_micros: i64, is_calm: bool) -> Self {
         Self {
             ledger: Ledger::default(),
             rows: RowCheck::new(window_micros),
@@ -80,7 +88,10 @@ impl Observer {
             latency: histogram(),
             refused: BTreeSet::new(),
             start,
+            is_calm,
             placed: Vec::new(),
+            pulls: 0,
+            last_pulled: 0,
             seen: [0; 2],
             objects: BTreeMap::new(),
             checkpointed: BTreeMap::new(),
@@ -95,6 +106,24 @@ impl Observer {
     pub(super) fn attempted(&mut self, event: &PlannedEvent) {
         self.ledger.record(event);
         self.placed.push(Placed::default());
+    }
+
+    /// The engine has pulled a message of an event.
+    pub(super) fn pulled(&mut self, ordinal: u64) {
+        let first = self.ledger.first_of(ordinal);
+        if let Some(placed) = self.placed.get_mut(first as usize).filter(|it| it.pulled == 0) {
+            self.pulls += 1;
+            placed.pulled = self.pulls;
+        }
+    }
+
+    /// The counters of an engine: what came in has become a row, a reject or a known duplicate.
+    pub(super) fn counted(&mut self, counters: &Counters) {
+        let placed = counters.rows + counters.duplicates + counters.rejects.values().sum::<u64>();
+        if placed != counters.messages {
+            let text = format!("{} messages became {placed}: {counters:?}", counters.messages);
+            self.find("not_conserved", text, Vec::new());
+        }
     }
 
     /// A checkpoint is durable: its rows may become visible.
@@ -170,7 +199,7 @@ impl Observer {
     fn visible(&mut self, id: u64, net: &mut Net) {
         let Some(ordinal) = self.ledger.ordinal_of(id) else { return };
         let now = net.now();
-        if let Some(intended_ns) = self.ledger.intended_ns(id) {
+        if let Some(intended_ns) = self.ledger.intended_ns_of(ordinal) {
             let since = now - self.start - i64::try_from(intended_ns / 1_000).unwrap_or(0);
             self.latency.saturating_record(u64::try_from(since).unwrap_or(0).max(1));
         }
@@ -180,6 +209,13 @@ impl Observer {
         if placed.rows > 1 {
             let text = format!("event {ordinal} is visible {} times", placed.rows);
             self.find("duplicated", text, vec![ordinal]);
+            return;
+        }
+        let (pulled, last) = (placed.pulled, self.last_pulled);
+        self.last_pulled = pulled;
+        if self.is_calm && pulled <= last {
+            let text = format!("event {ordinal} was pulled before the row above it");
+            self.find("out_of_order", text, vec![ordinal]);
         }
     }
 

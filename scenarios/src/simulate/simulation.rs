@@ -6,40 +6,53 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use windtunnel_model::EventBatch;
 use windtunnel_runtime::coordinator::CoordinatorConfig;
+use windtunnel_runtime::flow::Runs;
+use windtunnel_runtime::pipeline;
 use windtunnel_simulator::{LedgerSummary, PlannedEvent};
 use windtunnel_stages::dedup::DedupConfig;
 
 use super::bugs::Tamper;
-use super::engine::EngineSetup;
+use super::engine::{EngineSetup, Stages};
 use super::fates::Faults;
 use super::fault::{Effect, Fault};
-use super::judge::judge;
+use super::judge::{How, judge};
 use super::observer::Finding;
+use super::progress::Progress;
 use super::trace::TraceOptions;
 use super::world::{World, WorldSetup};
 use crate::latency::Percentiles;
+use crate::library;
 use crate::report::Checked;
-use crate::scenario::{Scenario, Topology};
+use crate::scenario::{Problem, Scenario, Topology, parse};
 
-/// From this length on, events are gathered for a second before they are published, and ticks are coarser:
-/// a day in seconds.
+/// From this length on, events are gathered for a second before they are published and for five before they
+/// are pulled, and ticks are coarser: the protocol is the same, with larger batches.
 const LONG: Duration = Duration::from_secs(3_600);
 /// How long the generator gathers events, in microseconds: as long as the official client.
 const LINGER_MICROS: i64 = 5_000;
 const LINGER_MICROS_LONG: i64 = 1_000_000;
+/// How long a waiting pull gathers messages, in microseconds: the linger of the production source.
+const GATHER_MICROS: i64 = 5_000;
+const GATHER_MICROS_LONG: i64 = 5_000_000;
 /// The resolution of the engine's clock, in microseconds: the driver's tick.
 const TICK_MICROS: i64 = 10_000;
 
 /// What is simulated.
 #[derive(Debug, Clone)]
 pub struct Simulation {
+    /// The scenario's name and text, for whoever wants to do it again.
+    pub(super) source: (String, String),
     pub(super) scenario: Scenario,
     pub(super) faults: Faults,
     /// Events in the place of the scenario's plan.
     pub(super) events: Option<Arc<Vec<PlannedEvent>>>,
     pub(super) trace: TraceOptions,
     pub(super) tamper: Tamper,
+    stages: Option<Stages>,
+    checks_windows: bool,
+    pub(super) progress: Option<Arc<Progress>>,
 }
 
 /// What came of a simulation.
@@ -84,16 +97,28 @@ pub struct Outcome {
 }
 
 impl Simulation {
-    /// A scenario without faults.
-    #[must_use]
-    pub fn of(scenario: Scenario) -> Self {
-        Self {
-            scenario,
+    /// A scenario, by its name and its text, without faults.
+    ///
+    /// # Errors
+    /// All problems of the text.
+    pub fn of(name: &str, text: &str) -> Result<Self, Vec<Problem>> {
+        Ok(Self {
+            source: (name.to_owned(), text.to_owned()),
+            scenario: parse(name, text)?,
             faults: Faults::None,
             events: None,
             trace: TraceOptions::default(),
             tamper: Tamper::default(),
-        }
+            stages: None,
+            checks_windows: true,
+            progress: None,
+        })
+    }
+
+    /// A scenario of the library, without faults; none has such a name.
+    #[must_use]
+    pub fn of_library(name: &str) -> Option<Self> {
+        Self::of(name, library::find(name)?).ok()
     }
 
     /// With another seed, of events and of faults.
@@ -118,6 +143,44 @@ impl Simulation {
         self
     }
 
+    /// With the same number of events, over the same span of event time, in a load of another length.
+    #[must_use]
+    pub fn within(mut self, length: Duration) -> Self {
+        let workload = &mut self.scenario.workload;
+        let factor = workload.duration_ns as f64 / 1e9 / length.as_secs_f64().max(1e-3);
+        workload.time_scale *= factor;
+        for source in &mut workload.sources {
+            source.rate_per_second *= factor;
+        }
+        self.lasting(length)
+    }
+
+    /// With a pipeline of your own, over the messages and outputs of the reference pipeline. It is built anew
+    /// for every life of an engine; what it must not lose has to be in the states of its stages. Every
+    /// event must end as a row, as a reject or as a known duplicate.
+    #[must_use]
+    pub fn pipeline<F>(mut self, build: F) -> Self
+    where
+        F: Fn() -> Box<dyn Runs<u32, EventBatch, pipeline::Outcome>> + Send + Sync + 'static,
+    {
+        self.stages = Some(Stages(Arc::new(build)));
+        self
+    }
+
+    /// For a pipeline whose window table does not hold the reference pipeline's windows.
+    #[must_use]
+    pub fn without_windows(mut self) -> Self {
+        self.checks_windows = false;
+        self
+    }
+
+    /// Tells others how far it is, and ends when they say so.
+    #[must_use]
+    pub fn watched_by(mut self, progress: Arc<Progress>) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
     /// With a load so thin that there are about so many events, over the same time.
     #[must_use]
     pub fn about(mut self, events: u64) -> Self {
@@ -131,9 +194,18 @@ impl Simulation {
         self
     }
 
-    /// With these events in the place of the scenario's, in the order of their instants.
+    /// With these events in the place of the scenario's, in the order of their instants. They are numbered
+    /// anew.
     #[must_use]
-    pub fn events(mut self, events: Vec<PlannedEvent>) -> Self {
+    pub fn events(mut self, mut events: Vec<PlannedEvent>) -> Self {
+        let seed = self.scenario.workload.seed;
+        for (ordinal, event) in events.iter_mut().enumerate() {
+            event.ordinal = ordinal as u64;
+            event.publish_id = format!("{seed:x}-{ordinal}");
+            for (_, value) in event.attributes.iter_mut().filter(|(key, _)| key == "publish_id") {
+                value.clone_from(&event.publish_id);
+            }
+        }
         self.events = Some(Arc::new(events));
         self
     }
@@ -158,7 +230,17 @@ impl Simulation {
     #[must_use]
     pub fn run(&self) -> Outcome {
         let mut world = World::new(self.setup());
-        world.run();
+        let run = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.run()));
+        if let Err(panic) = run {
+            let text = panic.downcast_ref::<String>().map(String::as_str);
+            let text = text.or_else(|| panic.downcast_ref::<&str>().copied());
+            let seed = self.scenario.workload.seed;
+            let text = format!("seed {seed}: {}", text.unwrap_or("no message"));
+            world.observer.findings.insert(0, Finding::new("panic", text, Vec::new()));
+        }
+        if let Some(progress) = &self.progress {
+            progress.finished();
+        }
         self.outcome(world)
     }
 
@@ -175,6 +257,7 @@ impl Simulation {
             })),
             None => Box::new(workload.plan()),
         };
+        let progress = self.progress.clone();
         let interval = micros(self.scenario.checkpoint_interval);
         WorldSetup {
             seed: workload.seed,
@@ -183,8 +266,10 @@ impl Simulation {
             start: workload.start_micros + ahead as i64,
             load_micros,
             linger_micros: if length >= LONG { LINGER_MICROS_LONG } else { LINGER_MICROS },
+            gather_micros: if length >= LONG { GATHER_MICROS_LONG } else { GATHER_MICROS },
             has_function: self.scenario.topology == Topology::Function,
             window_micros: self.scenario.windows.size_micros,
+            progress,
             engine: EngineSetup {
                 coordinator: CoordinatorConfig {
                     job: format!("job-{:x}", workload.seed),
@@ -194,6 +279,7 @@ impl Simulation {
                     dedup: self.tamper.dedup(DedupConfig::default()),
                     windows: self.scenario.windows,
                 },
+                stages: self.stages.clone(),
                 tick_micros: if length >= LONG {
                     interval.max(TICK_MICROS) / 4
                 } else {
@@ -209,8 +295,10 @@ impl Simulation {
     fn outcome(&self, world: World) -> Outcome {
         let World { net, mut observer, storage, generator, steps, crashes, states, .. } = world;
         let now = net.now();
-        let is_calm = self.faults == Faults::None;
-        let judged = judge(&mut observer, &storage, self.scenario.windows, is_calm, now);
+        let is_calm = self.faults.are_none();
+        let how =
+            How { windows: self.scenario.windows, checks_windows: self.checks_windows, is_calm };
+        let judged = judge(&mut observer, &storage, how, now);
         let fates = net.fates.borrow();
         let effects = fates.counts().filter(|(_, count)| *count > 0).collect();
         let schedule = fates.schedule();

@@ -1,6 +1,7 @@
 //! The trace: one line a happening, with its virtual time and its ordinal. A digest of all lines is
 //! always kept; the lines themselves only when somebody wants to read them. Events that are watched tell
-//! their life in lines of their own. Invariant: a line is a function of the seed and the schedule.
+//! their life between the news that concern everybody; who watches changes no digest. Invariant: a line is
+//! a function of the seed and the schedule.
 
 use std::collections::BTreeSet;
 use std::fmt::{self, Arguments, Write};
@@ -45,17 +46,28 @@ impl Trace {
     }
 
     pub(super) fn say(&mut self, now: i64, what: Arguments<'_>) {
+        self.ordinal += 1;
         self.write(now, what);
+        self.hash.update(self.line.as_bytes());
         if self.options.lines {
             self.text.push_str(&self.line);
         }
     }
 
-    /// Says what happens to an event, if it is watched; `tell` is called only then.
+    /// Says something that concerns every event: a fault, a life, a death, a checkpoint.
+    pub(super) fn news(&mut self, now: i64, what: Arguments<'_>) {
+        self.say(now, what);
+        if self.watches() {
+            self.life.push_str(&self.line);
+        }
+    }
+
+    /// Says what happens to an event, if it is watched; `tell` is called only then. It is a part of the line
+    /// before: it has no ordinal of its own.
     pub(super) fn event(&mut self, now: i64, ordinal: u64, tell: impl FnOnce() -> String) {
         if self.options.watched.contains(&ordinal) {
             let told = tell();
-            self.write(now, format_args!("event {ordinal} {told}"));
+            self.write(now, format_args!("  event {ordinal} {told}"));
             self.life.push_str(&self.line);
             if self.options.lines {
                 self.text.push_str(&self.line);
@@ -69,11 +81,9 @@ impl Trace {
     }
 
     fn write(&mut self, now: i64, what: Arguments<'_>) {
-        self.ordinal += 1;
         self.line.clear();
         EventTime(now).write_rfc3339(&mut self.line);
         writeln!(self.line, " {:>7} {what}", self.ordinal).expect("a String takes text");
-        self.hash.update(self.line.as_bytes());
     }
 
     /// Lines so far.
@@ -84,5 +94,27 @@ impl Trace {
     /// The digest in hexadecimal, the lines, and the lives of the watched events.
     pub(super) fn finish(self) -> (String, String, String) {
         (format!("{:032x}", self.hash.digest128()), self.text, self.life)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_watches_changes_no_digest() {
+        let digest = |options| {
+            let mut trace = Trace::new(options);
+            trace.say(1, format_args!("engine-1 > pull #1"));
+            trace.event(1, 7, || "is pulled".to_owned());
+            trace.news(2, format_args!("engine-1 is dead"));
+            trace.finish()
+        };
+        let (alone, ..) = digest(TraceOptions::default());
+        let watched = TraceOptions { lines: true, watched: BTreeSet::from([7]) };
+        let (watched, lines, life) = digest(watched);
+        assert_eq!(alone, watched);
+        assert_eq!((lines.lines().count(), life.lines().count()), (3, 2));
+        assert!(life.contains("      1   event 7 is pulled\n"), "{life}");
     }
 }

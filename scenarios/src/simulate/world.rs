@@ -9,6 +9,7 @@ mod lives;
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use windtunnel_runtime::command::Input;
 use windtunnel_simulator::PlannedEvent;
@@ -25,6 +26,7 @@ use super::function::Function;
 use super::generator::Generator;
 use super::net::Net;
 use super::observer::Observer;
+use super::progress::Progress;
 use super::services::Scorer;
 use super::services::bigquery::Bigquery;
 use super::services::pubsub::Pubsub;
@@ -34,6 +36,10 @@ use super::trace::{Trace, TraceOptions};
 /// How long the backlog may take to come to zero once there are no faults any more, in microseconds of
 /// virtual time: the longest push backoff (60 s), the longest lease (60 s), a hang and some restarts.
 pub(super) const LIVENESS_MICROS: i64 = 300_000_000;
+/// How often the world looks whether a phase is over, in microseconds.
+const LOOK_MICROS: i64 = 50_000;
+/// Happenings between two looks at whoever watches.
+const TELL_STEPS: u64 = 4_096;
 /// Happenings at one instant after which time counts as standing still.
 const AT_ONE_INSTANT_MAX: u64 = 1_000_000;
 
@@ -45,8 +51,10 @@ pub(super) struct WorldSetup {
     pub(super) start: i64,
     pub(super) load_micros: i64,
     pub(super) linger_micros: i64,
+    pub(super) gather_micros: i64,
     pub(super) has_function: bool,
     pub(super) window_micros: i64,
+    pub(super) progress: Option<Arc<Progress>>,
     pub(super) engine: EngineSetup,
     pub(super) tamper: Tamper,
     pub(super) trace: TraceOptions,
@@ -56,7 +64,8 @@ pub(super) struct WorldSetup {
 enum Phase {
     Blowing,
     Settling,
-    Draining,
+    /// The engine that was asked to drain.
+    Draining(u32),
     Over,
 }
 
@@ -77,6 +86,7 @@ pub(super) struct World {
     failures: u32,
     timed: Vec<Fault>,
     phase: Phase,
+    progress: Option<Arc<Progress>>,
     calm_from: i64,
     deadline: i64,
     pub(super) steps: u64,
@@ -96,19 +106,21 @@ impl World {
             agenda.at(start, Happening::StartFunction);
         }
         agenda.at(start, Happening::Blow);
+        agenda.at(start + setup.load_micros, Happening::Look);
         for (index, (at, _)) in timed.iter().enumerate() {
             agenda.at(*at, Happening::Fault(index));
         }
         let net =
             Net { agenda, fates: Rc::new(RefCell::new(fates)), trace: Trace::new(setup.trace) };
+        let is_calm = setup.faults.are_none();
         let disk = Disk::new(setup.tamper.ignores_syncs());
         Self {
             net,
-            observer: Observer::new(start, setup.window_micros),
+            observer: Observer::new(start, setup.window_micros, is_calm),
             bigquery: Bigquery::new(start),
             storage: Storage::new(start),
-            generator: Generator::new(setup.events, start, setup.linger_micros),
-            pubsub: Pubsub::new(setup.has_function),
+            generator: Generator::new(setup.events, start, setup.linger_micros, is_calm),
+            pubsub: Pubsub::new(setup.has_function, setup.gather_micros),
             scorer: Scorer(Model::embedded()),
             function: Function::default(),
             engines: Vec::new(),
@@ -118,6 +130,7 @@ impl World {
             failures: 0,
             timed: timed.into_iter().map(|(_, fault)| fault).collect(),
             phase: Phase::Blowing,
+            progress: setup.progress,
             calm_from: start + setup.load_micros,
             deadline: i64::MAX,
             steps: 0,
@@ -138,35 +151,42 @@ impl World {
             if at_one_instant.1 > AT_ONE_INSTANT_MAX {
                 self.observer.find("time_stands_still", format!("{happening:?}"), Vec::new());
             }
-            let is_tick = matches!(happening, Happening::Tick(_) | Happening::StartEngine(_));
             self.happen(happening);
-            if is_tick {
-                self.advance();
-            } else if now > self.deadline {
-                self.too_late();
+            if self.steps.is_multiple_of(TELL_STEPS) && !self.tell(TELL_STEPS) {
+                break;
             }
         }
+        let _ends = self.tell(self.steps % TELL_STEPS);
+    }
+
+    /// Tells whoever watches how far it is; whether it shall go on.
+    fn tell(&self, steps: u64) -> bool {
+        let now = self.net.now() - self.observer.start;
+        self.progress.as_ref().is_none_or(|progress| progress.advance(steps, now))
     }
 
     /// Looks whether the phase is over.
     fn advance(&mut self) {
         let now = self.net.now();
+        if now > self.deadline {
+            self.too_late();
+            return;
+        }
         match self.phase {
             Phase::Blowing if self.generator.is_done() && now >= self.calm_from => {
                 self.phase = Phase::Settling;
                 self.deadline = now + LIVENESS_MICROS;
-                self.net.say(format_args!("calm: everything was sent, no more faults"));
+                self.net.news(format_args!("calm: everything was sent, no more faults"));
             }
             Phase::Settling if self.pubsub.backlog() == 0 => {
                 if let Some(id) = self.newest_awake() {
-                    self.phase = Phase::Draining;
-                    self.net.say(format_args!("engine-{id} is asked to drain"));
+                    self.phase = Phase::Draining(id);
+                    self.net.news(format_args!("engine-{id} is asked to drain"));
                     self.with_engine(id, |engine, net, observer| {
                         engine.take(Input::Drain, net, observer)
                     });
                 }
             }
-            _ if now > self.deadline => self.too_late(),
             _ => {}
         }
     }
@@ -231,6 +251,10 @@ impl World {
                 if self.function.life.is_none() {
                     self.function.start(&mut self.net);
                 }
+            }
+            Happening::Look => {
+                self.net.agenda.at(self.net.now() + LOOK_MICROS, Happening::Look);
+                self.advance();
             }
             Happening::Fault(index) => self.fault(self.timed[index]),
         }

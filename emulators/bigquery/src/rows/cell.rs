@@ -64,17 +64,23 @@ pub enum CellError {
 }
 
 /// Checks that a cell may stand in a field, by mode and type parameters, and rounds a decimal to its scale.
-pub(crate) fn fit<'a>(field: &Field, cell: Cell<'a>) -> Result<Cell<'a>, CellError> {
-    Ok(match cell {
+pub(crate) fn fit<'a>(field: &Field, mut cell: Cell<'a>) -> Result<Cell<'a>, CellError> {
+    fit_in_place(field, &mut cell)?;
+    Ok(cell)
+}
+
+/// As [`fit`], without moving the cell.
+pub(super) fn fit_in_place(field: &Field, cell: &mut Cell<'_>) -> Result<(), CellError> {
+    match cell {
         Cell::Null if field.mode == Mode::Required => {
             return Err(CellError::MissingRequired(field.name.clone()));
         }
         Cell::Record(cells) => {
-            let FieldType::Record(fields) = &field.field_type else {
-                return Ok(Cell::Record(cells));
-            };
-            let cells = fields.iter().zip(cells).map(|(field, cell)| fit(field, cell));
-            Cell::Record(cells.collect::<Result<_, _>>()?)
+            if let FieldType::Record(fields) = &field.field_type {
+                for (field, cell) in fields.iter().zip(cells) {
+                    fit_in_place(field, cell)?;
+                }
+            }
         }
         Cell::List(cells) => {
             if cells.contains(&Cell::Null) {
@@ -82,25 +88,25 @@ pub(crate) fn fit<'a>(field: &Field, cell: Cell<'a>) -> Result<Cell<'a>, CellErr
                     format!("Only optional fields can be set to NULL. Field: {}", field.name);
                 return Err(CellError::Invalid(text));
             }
-            let cells = cells.into_iter().map(|cell| fit(field, cell));
-            Cell::List(cells.collect::<Result<_, _>>()?)
+            for cell in cells {
+                fit_in_place(field, cell)?;
+            }
         }
         Cell::Text(text) => {
             if let Some(max) = field.parameters.length_max {
                 check_length(field, max, text.chars().count())?;
             }
-            Cell::Text(text)
         }
         Cell::Bytes(bytes) => {
             if let Some(max) = field.parameters.length_max {
                 check_length(field, max, bytes.len())?;
             }
-            Cell::Bytes(bytes)
         }
-        Cell::Decimal(scaled) => Cell::Decimal(fit_numeric(field, scaled)?),
-        Cell::BigDecimal(scaled) => Cell::BigDecimal(fit_big_numeric(field, scaled)?),
-        cell => cell,
-    })
+        Cell::Decimal(scaled) => *scaled = fit_numeric(field, *scaled)?,
+        Cell::BigDecimal(scaled) => *scaled = fit_big_numeric(field, *scaled)?,
+        _ => {}
+    }
+    Ok(())
 }
 
 fn check_length(field: &Field, max: u64, length: usize) -> Result<(), CellError> {
@@ -114,6 +120,11 @@ fn check_length(field: &Field, max: u64, length: usize) -> Result<(), CellError>
     )))
 }
 
+/// Rows that a batch has room for at the start, where nobody knows how many will come.
+const ROWS: usize = 64;
+/// Bytes of a text for which there is room at the start.
+const TEXT_BYTES: usize = 16;
+
 /// Columns that grow row by row.
 #[derive(Debug)]
 pub struct BatchBuilder {
@@ -126,8 +137,14 @@ impl BatchBuilder {
     /// Empty columns of a table.
     #[must_use]
     pub fn new(schema: &TableSchema) -> Self {
-        let columns = schema.fields.iter().map(Column::of_field).collect();
-        Self { schema: schema.to_arrow(), columns, rows: 0 }
+        Self::sized(&schema.fields, &schema.to_arrow(), ROWS)
+    }
+
+    /// Empty columns with room for so many rows; `arrow` is the fields' schema.
+    pub(super) fn sized(fields: &[Field], arrow: &SchemaRef, rows: usize) -> Self {
+        let columns = fields.iter().zip(arrow.fields());
+        let columns = columns.map(|(field, arrow)| Column::of_field(field, arrow, rows)).collect();
+        Self { schema: Arc::clone(arrow), columns, rows: 0 }
     }
 
     /// Adds a row: one cell for each column, which fit (they come from this crate's decoders, which
@@ -178,46 +195,53 @@ enum Column {
 }
 
 impl Column {
-    fn of_field(field: &Field) -> Self {
+    fn of_field(field: &Field, arrow: &ArrowField, rows: usize) -> Self {
+        let (item, of) = match (field.mode, arrow.data_type()) {
+            (Mode::Repeated, DataType::List(item)) => (Some(item), item.data_type()),
+            (_, of) => (None, of),
+        };
         let values = match &field.field_type {
-            FieldType::Bool => Self::Bool(BooleanBuilder::new()),
-            FieldType::Int64 => Self::Int(Int64Builder::new()),
-            FieldType::Float64 => Self::Float(Float64Builder::new()),
+            FieldType::Bool => Self::Bool(BooleanBuilder::with_capacity(rows)),
+            FieldType::Int64 => Self::Int(Int64Builder::with_capacity(rows)),
+            FieldType::Float64 => Self::Float(Float64Builder::with_capacity(rows)),
             FieldType::Numeric => {
                 let of = DataType::Decimal128(NUMERIC_DIGITS.0, NUMERIC_DIGITS.1);
-                Self::Decimal(Decimal128Builder::new().with_data_type(of))
+                Self::Decimal(Decimal128Builder::with_capacity(rows).with_data_type(of))
             }
             FieldType::BigNumeric => {
                 let of = DataType::Decimal256(BIGNUMERIC_DIGITS.0, BIGNUMERIC_DIGITS.1);
-                Self::BigDecimal(Decimal256Builder::new().with_data_type(of))
+                Self::BigDecimal(Decimal256Builder::with_capacity(rows).with_data_type(of))
             }
             FieldType::String | FieldType::Json | FieldType::Interval | FieldType::Geography => {
-                Self::Text(StringBuilder::new())
+                Self::Text(StringBuilder::with_capacity(rows, rows * TEXT_BYTES))
             }
-            FieldType::Bytes => Self::Bytes(BinaryBuilder::new()),
+            FieldType::Bytes => Self::Bytes(BinaryBuilder::with_capacity(rows, rows * TEXT_BYTES)),
             FieldType::Timestamp => {
-                Self::Instant(TimestampMicrosecondBuilder::new().with_timezone("UTC"))
+                let column = TimestampMicrosecondBuilder::with_capacity(rows);
+                Self::Instant(column.with_timezone("UTC"))
             }
-            FieldType::Datetime => Self::Instant(TimestampMicrosecondBuilder::new()),
-            FieldType::Time => Self::Time(Time64MicrosecondBuilder::new()),
-            FieldType::Date => Self::Date(Date32Builder::new()),
-            FieldType::Range(element) => Self::of_fields(&element.bounds()),
-            FieldType::Record(inner) => Self::of_fields(inner),
+            FieldType::Datetime => Self::Instant(TimestampMicrosecondBuilder::with_capacity(rows)),
+            FieldType::Time => Self::Time(Time64MicrosecondBuilder::with_capacity(rows)),
+            FieldType::Date => Self::Date(Date32Builder::with_capacity(rows)),
+            FieldType::Range(element) => Self::of_fields(&element.bounds(), of, rows),
+            FieldType::Record(inner) => Self::of_fields(inner, of, rows),
         };
-        match (field.mode, field.to_arrow().data_type()) {
-            (Mode::Repeated, DataType::List(item)) => {
+        match item {
+            Some(item) => {
                 Self::List { item: Arc::clone(item), values: Box::new(values), lengths: Vec::new() }
             }
-            _ => values,
+            None => values,
         }
     }
 
-    fn of_fields(fields: &[Field]) -> Self {
-        Self::Record {
-            fields: fields.iter().map(Field::to_arrow).collect(),
-            columns: fields.iter().map(Self::of_field).collect(),
-            present: NullBufferBuilder::new(64),
-        }
+    fn of_fields(fields: &[Field], of: &DataType, rows: usize) -> Self {
+        let arrow = match of {
+            DataType::Struct(arrow) => arrow.clone(),
+            _ => fields.iter().map(Field::to_arrow).collect(),
+        };
+        let columns = fields.iter().zip(&arrow);
+        let columns = columns.map(|(field, arrow)| Self::of_field(field, arrow, rows)).collect();
+        Self::Record { columns, present: NullBufferBuilder::new(rows), fields: arrow }
     }
 
     fn push(&mut self, cell: &Cell<'_>) {

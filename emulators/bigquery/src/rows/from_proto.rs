@@ -3,14 +3,15 @@
 //! API's documentation. Invariant: any bytes are decoded or refused.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use arrow::array::RecordBatch;
+use arrow::datatypes::SchemaRef;
 use prost::encoding::{WireType, decode_key, decode_varint};
 use prost_types::DescriptorProto;
 use prost_types::field_descriptor_proto::{Label, Type};
 
-use super::cell::fit;
+use super::cell::fit_in_place;
 use super::decimal::{big_numeric_of_bytes, numeric_of_bytes};
 use super::from_json::text_cell;
 use super::{BatchBuilder, Cell, CellError};
@@ -20,7 +21,8 @@ use crate::schema::{Field, FieldType, Mode, TableSchema, index_of};
 /// A client's message type, matched with a table's columns.
 #[derive(Debug)]
 pub struct Decoder {
-    fields: HashMap<u32, Target>,
+    /// By their numbers.
+    fields: Vec<(u32, Target)>,
     columns: Vec<Field>,
 }
 
@@ -60,7 +62,7 @@ impl Decoder {
             let text = format!("Records are nested more than {NESTING_MAX} levels deep");
             return Err(CellError::Invalid(text));
         }
-        let mut fields = HashMap::new();
+        let mut fields = BTreeMap::new();
         for field in &message.field {
             let column = index_of(columns, field.name())
                 .ok_or_else(|| CellError::UnknownField(field.name().to_owned()))?;
@@ -108,19 +110,19 @@ impl Decoder {
                 .map_err(|_| CellError::Invalid("field numbers are positive".to_owned()))?;
             fields.insert(number, Target { column, proto: field.r#type(), repeated, nested });
         }
-        Ok(Self { fields, columns: columns.to_vec() })
+        Ok(Self { fields: fields.into_iter().collect(), columns: columns.to_vec() })
     }
 
-    /// Decodes rows into a batch.
+    /// Decodes rows into a batch; `arrow` is the table's schema as Arrow has it.
     ///
     /// # Errors
     /// All rows that are wrong; then no batch is made.
     pub fn decode(
         &self,
-        schema: &TableSchema,
+        arrow: &SchemaRef,
         rows: &[impl AsRef<[u8]>],
     ) -> Result<RecordBatch, Vec<RowError>> {
-        let mut batch = BatchBuilder::new(schema);
+        let mut batch = BatchBuilder::sized(&self.columns, arrow, rows.len());
         let mut errors = Vec::new();
         for (index, row) in rows.iter().enumerate() {
             match self.row(row.as_ref()) {
@@ -135,8 +137,11 @@ impl Decoder {
     }
 
     fn row<'a>(&self, bytes: &'a [u8]) -> Result<Vec<Cell<'a>>, CellError> {
-        let cells = self.columns.iter().zip(self.message(bytes)?);
-        cells.map(|(field, cell)| fit(field, cell)).collect()
+        let mut cells = self.message(bytes)?;
+        for (field, cell) in self.columns.iter().zip(&mut cells) {
+            fit_in_place(field, cell)?;
+        }
+        Ok(cells)
     }
 
     fn message<'a>(&self, mut bytes: &'a [u8]) -> Result<Vec<Cell<'a>>, CellError> {
@@ -148,10 +153,11 @@ impl Decoder {
                 Mode::Nullable | Mode::Required => Cell::Null,
             })
             .collect();
+        let mut place = 0;
         while !bytes.is_empty() {
             let (number, wire) = decode_key(&mut bytes).map_err(|_| malformed())?;
             let raw = take(&mut bytes, wire)?;
-            let Some(target) = self.fields.get(&number) else {
+            let Some(target) = self.target(number, &mut place) else {
                 return Err(CellError::UnknownField(format!("proto field number {number}")));
             };
             if let (true, Raw::Bytes(packed)) = (target.repeated, raw)
@@ -173,6 +179,18 @@ impl Decoder {
             }
         }
         Ok(cells)
+    }
+
+    /// The field with a number. Clients write fields in the order of their numbers, so it is looked for from
+    /// the place of the last one on.
+    fn target(&self, number: u32, place: &mut usize) -> Option<&Target> {
+        let is_wanted = |(known, _): &(u32, Target)| *known == number;
+        let ahead = self.fields.get(*place..).and_then(|ahead| ahead.iter().position(is_wanted));
+        *place = match ahead {
+            Some(ahead) => *place + ahead,
+            None => self.fields.binary_search_by_key(&number, |(known, _)| *known).ok()?,
+        };
+        Some(&self.fields[*place].1)
     }
 
     fn value<'a>(&self, target: &Target, raw: Raw<'a>) -> Result<Cell<'a>, CellError> {

@@ -14,6 +14,9 @@ use arrow::datatypes::SchemaRef;
 use crate::limits::{PAST_MARKS_MAX, PAST_REPLACEMENTS_MAX, SEGMENT_ROWS, TIME_TRAVEL_MICROS};
 use crate::schema::TableSchema;
 
+/// Segments that are merged into one, and the ratio between two orders of magnitude.
+const MERGED: usize = 8;
+
 /// Rows that became visible one after the other.
 #[derive(Debug, Clone)]
 pub struct Segment {
@@ -168,19 +171,30 @@ impl Generation {
         }
         self.count += segment.batch.num_rows();
         self.segments.push(segment);
-        // A segment is merged into its left neighbour while that one is not twice as large: every row is
-        // copied at most a logarithmic number of times.
-        while let [.., left, right] = &self.segments[..] {
-            let (left_rows, right_rows) = (left.batch.num_rows(), right.batch.num_rows());
-            let is_small = left_rows + right_rows <= SEGMENT_ROWS && left_rows <= 2 * right_rows;
-            if !is_small || left.partition_time != right.partition_time {
-                break;
-            }
-            let Ok(batch) = concat_batches(arrow, [&left.batch, &right.batch]) else { break };
-            let partition_time = left.partition_time;
-            self.segments.truncate(self.segments.len() - 2);
+        // Eight neighbours of one order of magnitude become one of the next: every row is copied at most
+        // a logarithmic number of times, and there are at most seven segments of every order.
+        while let Some(from) = self.mergeable() {
+            let batches = self.segments[from..].iter().map(|segment| &segment.batch);
+            let Ok(batch) = concat_batches(arrow, batches) else { break };
+            let partition_time = self.segments[from].partition_time;
+            self.segments.truncate(from);
             self.segments.push(Segment { batch, partition_time });
         }
+    }
+
+    /// Where the segments begin that are to be merged: those at the end that are of no higher order than
+    /// the last one, once there are eight of them.
+    fn mergeable(&self) -> Option<usize> {
+        let order = |segment: &Segment| segment.batch.num_rows().max(1).ilog(MERGED);
+        let last = self.segments.last()?;
+        let mut rows = 0;
+        let run = self.segments.iter().rev().take_while(|segment| {
+            rows += segment.batch.num_rows();
+            let is_near = segment.partition_time == last.partition_time;
+            rows <= SEGMENT_ROWS && is_near && order(segment) <= order(last)
+        });
+        let run = run.count();
+        (run >= MERGED).then(|| self.segments.len() - run)
     }
 
     fn mark(&mut self, now: i64) {

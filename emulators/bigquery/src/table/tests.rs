@@ -38,7 +38,8 @@ proptest! {
             table.append(rows, None, 0);
             next += size;
         }
-        prop_assert!(table.segments().len() <= 12, "{} segments", table.segments().len());
+        // Fewer than 900 rows: four orders of magnitude, seven segments of each.
+        prop_assert!(table.segments().len() <= 28, "{} segments", table.segments().len());
         let expected: Vec<i64> = (0..next).skip(from).take(count).collect();
         prop_assert_eq!(numbers(&table.slice(from, count)), expected);
     }

@@ -14,7 +14,7 @@ use super::super::call::{Answer, Caller, Happening, Request, Token};
 use super::super::fault::{Effect, Loss};
 use super::super::function::message_of;
 use super::super::net::Net;
-use super::super::observer::ordinal_of;
+use super::super::observer::{Observer, ordinal_of};
 
 /// How often leases are extended, in microseconds: half of their length.
 pub(super) const EXTEND_MICROS: i64 = 5_000_000;
@@ -65,11 +65,16 @@ impl Source {
     }
 
     /// A pull was answered.
-    pub(super) fn pulled(&mut self, outcome: Result<Answer, Status>, net: &mut Net) {
+    pub(super) fn pulled(
+        &mut self,
+        outcome: Result<Answer, Status>,
+        net: &mut Net,
+        observer: &mut Observer,
+    ) {
         match outcome {
             Ok(Answer::Messages(deliveries)) => {
                 self.is_pulling = false;
-                let batch = deliveries.into_iter().map(|it| self.keep(it, net)).collect();
+                let batch = deliveries.into_iter().map(|it| self.keep(it, net, observer)).collect();
                 self.batches.push_back(batch);
             }
             Ok(_) => self.is_pulling = false,
@@ -88,10 +93,11 @@ impl Source {
         self.pull(net)
     }
 
-    fn keep(&mut self, delivery: Delivery, net: &mut Net) -> Message {
+    fn keep(&mut self, delivery: Delivery, net: &mut Net, observer: &mut Observer) -> Message {
         self.last += 1;
         let ack = AckId(self.last);
         let ordinal = ordinal_of(&delivery.stored.message).unwrap_or(u64::MAX);
+        observer.pulled(ordinal);
         let instance = self.instance;
         net.trace.event(net.agenda.now(), ordinal, || {
             let id = &delivery.stored.message.message_id;

@@ -123,6 +123,11 @@ impl Bigquery {
         open.take().is_some()
     }
 
+    /// Whether a connection is over.
+    pub(in super::super) fn is_over(&self, connection: u64) -> bool {
+        self.connections.get(&connection).is_some_and(Option::is_none)
+    }
+
     pub(in super::super) fn flush(
         &mut self,
         name: &Arc<str>,
@@ -143,12 +148,24 @@ impl Bigquery {
         Ok(Answer::Done)
     }
 
-    /// Visible rows from a position on.
+    /// Visible rows from a position on. They are taken from the end, so that the whole table is not touched.
     pub(in super::super) fn rows(&self, table: &str, from: usize) -> Vec<RecordBatch> {
-        self.state.with(|catalog, _| match catalog.table(&id(table)) {
-            Ok(table) if table.row_count() > from => table.slice(from, usize::MAX),
-            _ => Vec::new(),
-        })
+        let mut rows = Vec::new();
+        self.state.with(|catalog, _| {
+            let Ok(table) = catalog.table(&id(table)) else { return };
+            let mut end = table.row_count();
+            for segment in table.segments().iter().rev() {
+                if end <= from {
+                    break;
+                }
+                let start = end - segment.batch.num_rows();
+                let skip = from.saturating_sub(start);
+                rows.push(segment.batch.slice(skip, end - start - skip));
+                end = start;
+            }
+        });
+        rows.reverse();
+        rows
     }
 
     /// A digest of how far every stream is.

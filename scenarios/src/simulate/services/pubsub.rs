@@ -9,6 +9,7 @@ use windtunnel_pubsub::limits::{RESPONSE_BYTES_MAX, RESPONSE_MESSAGES_MAX};
 use super::super::call::{Answer, Caller, Happening, Meta, Request, Token};
 use super::super::fault::{Effect, Part};
 use super::super::net::Net;
+use super::super::observer::ordinal_of;
 use super::PROJECT;
 
 /// The raw topic.
@@ -16,8 +17,6 @@ pub(in super::super) const RAW: &str = "iot-events";
 /// The topic of completed events.
 pub(in super::super) const PROCESSED: &str = "processed-events";
 
-/// How long a waiting pull gathers messages, in microseconds: the linger of the production source.
-const GATHER_MICROS: i64 = 5_000;
 /// Seconds of a pushed message's deadline.
 const PUSH_DEADLINE_SECONDS: i32 = 60;
 
@@ -29,6 +28,8 @@ pub(in super::super) struct Pubsub {
     /// The subscription that pushes to the function, with its pace and the requests under way.
     pushed: Option<(String, PushPace, usize)>,
     parked: Vec<(u32, Meta)>,
+    /// How long a waiting pull gathers messages, in microseconds.
+    gather_micros: i64,
     delivers: bool,
     expires_at: i64,
 }
@@ -49,7 +50,7 @@ fn status_of(error: BrokerError) -> Status {
 
 impl Pubsub {
     /// The reference pipeline's topics; with a function, the raw topic pushes to it.
-    pub(in super::super) fn new(has_function: bool) -> Self {
+    pub(in super::super) fn new(has_function: bool, gather_micros: i64) -> Self {
         let mut broker = Broker::default();
         for name in [RAW, PROCESSED] {
             let topic = Topic { name: topic(name), ..Topic::default() };
@@ -78,6 +79,7 @@ impl Pubsub {
             pulled,
             pushed: pushed.map(|name| (name, PushPace::default(), 0)),
             parked: Vec::new(),
+            gather_micros,
             delivers: false,
             expires_at: i64::MAX,
         }
@@ -95,7 +97,14 @@ impl Pubsub {
     ) -> Result<Answer, Status> {
         let mut ready = Vec::new();
         let now = Self::clock(net);
+        let watched: Vec<u64> = match net.trace.watches() {
+            true => messages.iter().filter_map(ordinal_of).collect(),
+            false => Vec::new(),
+        };
         self.broker.publish(&topic(name), messages, now, &mut ready).map_err(status_of)?;
+        for ordinal in watched {
+            net.trace.event(net.agenda.now(), ordinal, || format!("is a message of {name}"));
+        }
         self.wake(net);
         Ok(Answer::Done)
     }
@@ -218,7 +227,7 @@ impl Pubsub {
     fn wake(&mut self, net: &mut Net) {
         if !self.delivers {
             self.delivers = true;
-            net.agenda.at(net.now() + GATHER_MICROS, Happening::Deliver);
+            net.agenda.at(net.now() + self.gather_micros, Happening::Deliver);
         }
     }
 

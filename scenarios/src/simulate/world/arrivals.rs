@@ -2,6 +2,7 @@
 //! a caller whose call has been carried out.
 
 use tonic::Status;
+use windtunnel_protos::bigquery::append_rows_response::Response;
 use windtunnel_protos::bigquery::{AppendRowsRequest, AppendRowsResponse};
 use windtunnel_simulator::id_hash;
 
@@ -31,7 +32,7 @@ impl World {
             self.serve(request, meta);
         }
         if let Some(loss) = crash {
-            self.net.say(format_args!("{from} dies after {} #{} ({loss:?})", name.0, name.1));
+            self.net.news(format_args!("{from} dies after {} #{} ({loss:?})", name.0, name.1));
             self.kill(from, loss);
         }
     }
@@ -54,7 +55,7 @@ impl World {
             return;
         };
         if self.bigquery.cut(connection) {
-            self.net.say(format_args!("engine-{id} > append #{}: {what}", meta.nth));
+            self.net.news(format_args!("engine-{id} > append #{}: {what}", meta.nth));
             let at = self.net.lost_at();
             self.net.agenda.at(at, Happening::ConnectionLost(id, stream));
         }
@@ -62,6 +63,7 @@ impl World {
 
     fn refuse(&mut self, request: &Request, meta: Meta, status: Status) {
         match request {
+            Request::Append { connection, .. } if self.bigquery.is_over(*connection) => {}
             Request::Append { connection, .. } => {
                 let response = error_response(status.code(), status.message());
                 self.answer_append(*connection, meta, response);
@@ -131,7 +133,23 @@ impl World {
         self.net.answer(meta, answer);
     }
 
+    fn tell_appended(&mut self, ids: &[String], connection: u64, response: &AppendRowsResponse) {
+        for id in ids {
+            let Some(ordinal) = self.observer.ledger.ordinal_of(id_hash(id)) else { continue };
+            self.net.trace.event(self.net.agenda.now(), ordinal, || match &response.response {
+                Some(Response::AppendResult(_)) => {
+                    format!("is appended on connection {connection}, not visible yet")
+                }
+                _ => format!("is not appended on connection {connection}"),
+            });
+        }
+    }
+
     fn append(&mut self, connection: u64, request: AppendRowsRequest, is_events: bool, meta: Meta) {
+        // On a connection that is over nothing is heard any more.
+        if self.bigquery.is_over(connection) {
+            return;
+        }
         let rows = row_count(&request);
         if let Some(row) = meta.refused_row.filter(|_| is_events && rows > 0) {
             let row = row as usize % rows;
@@ -143,8 +161,12 @@ impl World {
             return;
         }
         let now = self.clock(Part::Bigquery);
-        // On a connection that is over nothing is heard any more.
+        let events = match is_events && self.net.trace.watches() {
+            true => (0..rows).filter_map(|row| event_id_of(&request, row)).collect(),
+            false => Vec::new(),
+        };
         if let Some(response) = self.bigquery.append(connection, request, now) {
+            self.tell_appended(&events, connection, &response);
             self.answer_append(connection, meta, response);
         }
         self.observer.look(&self.bigquery, &mut self.net);

@@ -44,30 +44,31 @@ impl World {
         }
     }
 
-    /// The newest engine that does not stand still.
+    /// The newest engine, unless it stands still.
     pub(super) fn newest_awake(&self) -> Option<u32> {
         let now = self.net.now();
-        let newest = self.engines.last().filter(|engine| engine.id == self.started)?;
+        let newest = self.engines.last().filter(|engine| !engine.is_given_up)?;
         (newest.hung_until <= now).then_some(newest.id)
     }
 
     /// An engine has come to its end.
     pub(super) fn ended(&mut self, id: u32, end: End) {
-        let is_newest = id == self.started;
+        let drains = self.phase == Phase::Draining(id);
         let place = self.engines.iter().position(|engine| engine.id == id);
         let engine = place.map(|place| self.engines.remove(place));
         match end {
             End::Crashed(loss) => self.crashed(id, loss),
             End::Fatal(error) => self.failed(id, engine, &error),
             End::Drained => {
-                self.net.say(format_args!("engine-{id} has drained"));
+                self.net.news(format_args!("engine-{id} has drained"));
                 self.pubsub.hang_up(id);
-                if is_newest {
+                if drains {
                     self.phase = Phase::Over;
+                    return;
                 }
             }
         }
-        if self.phase == Phase::Draining && is_newest {
+        if drains {
             // Whoever drains in the end begins with the backlog again.
             self.phase = Phase::Settling;
             self.deadline = self.net.now() + super::LIVENESS_MICROS;
@@ -79,11 +80,11 @@ impl World {
         self.disk.borrow_mut().lose(loss);
         self.states.insert(self.durable_digest());
         self.pubsub.hang_up(id);
-        self.net.say(format_args!("engine-{id} is dead"));
+        self.net.news(format_args!("engine-{id} is dead"));
         if loss != Loss::Nothing {
             // The machine is down, and everything on it.
             for engine in std::mem::take(&mut self.engines) {
-                self.net.say(format_args!("engine-{} is dead", engine.id));
+                self.net.news(format_args!("engine-{} is dead", engine.id));
                 self.pubsub.hang_up(engine.id);
             }
         }
@@ -91,7 +92,7 @@ impl World {
     }
 
     fn failed(&mut self, id: u32, engine: Option<Engine>, error: &FatalError) {
-        self.net.say(format_args!("engine-{id} ends: {error}"));
+        self.net.news(format_args!("engine-{id} ends: {error}"));
         if let Some(mut engine) = engine
             && let Err(loss) = engine.shut_down(&mut self.net)
         {
@@ -134,7 +135,7 @@ impl World {
     pub(super) fn fault(&mut self, fault: Fault) {
         let now = self.net.now();
         let until = |for_ms: u64| now + i64::try_from(for_ms * 1_000).unwrap_or(0);
-        self.net.say(format_args!("fault: {fault}"));
+        self.net.news(format_args!("fault: {fault}"));
         match fault {
             Fault::Hang { part: Part::Function, for_ms, .. } => {
                 self.function.hung_until = until(for_ms);

@@ -93,7 +93,7 @@ proptest! {
         let row = Row { id, number, ratio, items, inner: flag.map(|flag| Inner { flag }) };
         let schema = schema();
         let decoder = Decoder::new(&descriptor(), &schema).unwrap();
-        let batch = decoder.decode(&schema, &[row.encode_to_vec()]).unwrap();
+        let batch = decoder.decode(&schema.to_arrow(), &[row.encode_to_vec()]).unwrap();
         let mut actual = row_to_json(&batch, &schema.fields, 0, true);
         // Floats are compared as numbers: their texts may differ in form.
         let ratio = actual["f"][2]["v"].take();
@@ -109,7 +109,7 @@ proptest! {
     fn any_bytes_have_an_answer(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
         let schema = schema();
         let decoder = Decoder::new(&descriptor(), &schema).unwrap();
-        let _ = decoder.decode(&schema, &[bytes]);
+        let _ = decoder.decode(&schema.to_arrow(), &[bytes]);
     }
 }
 
@@ -118,7 +118,7 @@ fn a_row_without_a_required_field_is_named_by_its_index() {
     let schema = schema();
     let decoder = Decoder::new(&descriptor(), &schema).unwrap();
     let good = Row { id: "a".to_owned(), ..Row::default() }.encode_to_vec();
-    let errors = decoder.decode(&schema, &[good, Vec::new()]).unwrap_err();
+    let errors = decoder.decode(&schema.to_arrow(), &[good, Vec::new()]).unwrap_err();
     assert_eq!(errors.len(), 1);
     assert_eq!(errors[0].index, 1);
     assert_eq!(errors[0].error, CellError::MissingRequired("id".to_owned()));
@@ -192,7 +192,7 @@ fn decimals_civil_times_and_ranges() {
         span: Some(Span { start: Some(1), end: None }),
     };
     let decoder = Decoder::new(&descriptor, &schema).unwrap();
-    let batch = decoder.decode(&schema, &[row.encode_to_vec()]).unwrap();
+    let batch = decoder.decode(&schema.to_arrow(), &[row.encode_to_vec()]).unwrap();
     let shown = row_to_json(&batch, &schema.fields, 0, false);
     let expected = json!({ "f": [
         { "v": "-1.5" }, { "v": "0.25" }, { "v": "12:34:56.789" },
@@ -200,7 +200,7 @@ fn decimals_civil_times_and_ranges() {
     ] });
     assert_eq!(shown, expected);
     let wrong = Moments { at: Some(60 << 26), ..Moments::default() };
-    assert!(decoder.decode(&schema, &[wrong.encode_to_vec()]).is_err());
+    assert!(decoder.decode(&schema.to_arrow(), &[wrong.encode_to_vec()]).is_err());
     descriptor.field.truncate(4);
     descriptor.field[3].set_type(Type::Bool);
     assert!(Decoder::new(&descriptor, &schema).is_err());
