@@ -1,7 +1,9 @@
 //! `windtunnel pipeline`: the engine alone, against any target, until SIGTERM; then it drains.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use anyhow::Context;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use windtunnel_gcp::PredictionStats;
@@ -10,11 +12,13 @@ use windtunnel_gcp::world::{self, ReferenceNames};
 use windtunnel_runtime::coordinator::CoordinatorConfig;
 use windtunnel_runtime::metrics::Counters;
 use windtunnel_stages::dedup::DedupConfig;
+use windtunnel_stages::privacy::Privacy;
 use windtunnel_stages::window::WindowConfig;
 
 use crate::cli::TargetArguments;
 use crate::clock::job_name;
 use crate::emulators::until_signal;
+use crate::scenario::parse_privacy;
 use crate::target::reach;
 
 /// What the engine reads, and where it keeps its checkpoints.
@@ -37,6 +41,9 @@ pub struct PipelineArguments {
     /// Do not ask Vertex AI for scores
     #[arg(long)]
     no_predictions: bool,
+    /// A file of fields to hash or drop before anything is stored
+    #[arg(long)]
+    privacy: Option<PathBuf>,
 }
 
 /// Runs until SIGTERM or Ctrl-C, then drains.
@@ -54,6 +61,7 @@ pub async fn run(arguments: PipelineArguments) -> anyhow::Result<()> {
         region,
         vertex_endpoint,
         checkpoints: arguments.checkpoints,
+        privacy: arguments.privacy.as_deref().map(read_privacy).transpose()?,
         coordinator: CoordinatorConfig {
             job: job_name(),
             shard: 0,
@@ -88,4 +96,14 @@ pub async fn run(arguments: PipelineArguments) -> anyhow::Result<()> {
         counters.window_rows
     );
     Ok(())
+}
+
+fn read_privacy(file: &Path) -> anyhow::Result<Arc<Privacy>> {
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
+    let privacy = parse_privacy(&name, &text).map_err(|problems| {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("the privacy file cannot be used\n{}", problems.join("\n"))
+    })?;
+    Ok(Arc::new(privacy))
 }

@@ -123,6 +123,7 @@ impl<'a> Tunnel<'a> {
                 let config = FunctionConfig {
                     topic: names.topic("processed-events"),
                     bucket: names.failed_events_bucket(),
+                    privacy: scenario.privacy.clone(),
                 };
                 let (endpoints, stop) = (services.endpoints.clone(), background.clone());
                 tokio::spawn(async move { serve(listener, &endpoints, config, stop).await });
@@ -142,6 +143,7 @@ impl<'a> Tunnel<'a> {
             vertex_endpoint: options.vertex_endpoint.clone(),
             checkpoints: folder.0.clone(),
             coordinator: coordinator_config(scenario),
+            privacy: scenario.privacy.clone(),
         };
         let (sender, counters) = watch::channel(Counters::default());
         let (drain, stats) = (CancellationToken::new(), PredictionStats::default());
@@ -188,11 +190,11 @@ impl<'a> Tunnel<'a> {
         let publisher = self.services.endpoints.publisher(&self.names.topic("iot-events")).await?;
         let (workload, ledger, stop) =
             (scenario.workload.clone(), Arc::clone(&self.ledger), stop.child_token());
-        let abort = stop.clone();
-        let mut load =
-            tokio::spawn(
-                async move { load::blow(&workload, &publisher, &ledger, clock, &stop).await },
-            );
+        let (abort, privacy) = (stop.clone(), scenario.privacy.clone());
+        let mut load = tokio::spawn(async move {
+            let privacy = privacy.as_deref();
+            load::blow_private(&workload, &publisher, &ledger, clock, &stop, privacy).await
+        });
         let mut ticks = seconds();
         loop {
             tokio::select! {

@@ -3,16 +3,20 @@
 //! was read can be run.
 
 mod expectation;
+mod privacy;
 mod reader;
 mod units;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use windtunnel_model::EventTime;
 use windtunnel_simulator::{Arrivals, Disorder, Source, SourceKind, Workload};
+use windtunnel_stages::privacy::Privacy;
 use windtunnel_stages::window::WindowConfig;
 
 pub use expectation::{Expectation, Judged, METRICS, Metrics};
+pub use privacy::parse_privacy;
 pub use reader::Problem;
 
 use reader::Reader;
@@ -43,6 +47,8 @@ pub struct Scenario {
     pub checkpoint_interval: Duration,
     /// Whether events are scored.
     pub predict: bool,
+    /// What is taken out of events before anything is stored.
+    pub privacy: Option<Arc<Privacy>>,
     /// Faults on the timeline; this build injects none, so they make the verdict `not_evaluated`.
     pub faults: Vec<String>,
     /// What must hold at the end.
@@ -54,20 +60,7 @@ pub struct Scenario {
 /// # Errors
 /// All problems of the file, in the order of their places.
 pub fn parse(file: &str, text: &str) -> Result<Scenario, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let document = match toml::de::DeTable::parse(text) {
-        Ok(document) => document,
-        Err(error) => {
-            let at = error.span().map_or(0, |span| span.start);
-            return Err(vec![Problem::at(file, text, at, error.message().to_owned())]);
-        }
-    };
-    let scenario = {
-        let mut reader = Reader::new(file, text, "", document.get_ref(), &mut problems);
-        let scenario = scenario(&mut reader);
-        reader.finish();
-        scenario
-    };
+    let (scenario, mut problems) = read(file, text, scenario)?;
     if problems.is_empty()
         && let Err(error) = scenario.workload.validate()
     {
@@ -78,6 +71,23 @@ pub fn parse(file: &str, text: &str) -> Result<Scenario, Vec<Problem>> {
     }
     problems.sort_by_key(|problem| (problem.line, problem.column));
     Err(problems)
+}
+
+/// Reads a file's tables with a function, and gives its problems beside what it read.
+fn read<T>(
+    file: &str,
+    text: &str,
+    read: impl FnOnce(&mut Reader<'_, '_>) -> T,
+) -> Result<(T, Vec<Problem>), Vec<Problem>> {
+    let mut problems = Vec::new();
+    let document = toml::de::DeTable::parse(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        vec![Problem::at(file, text, at, error.message().to_owned())]
+    })?;
+    let mut reader = Reader::new(file, text, "", document.get_ref(), &mut problems);
+    let read = read(&mut reader);
+    reader.finish();
+    Ok((read, problems))
 }
 
 fn scenario(reader: &mut Reader<'_, '_>) -> Scenario {
@@ -95,6 +105,7 @@ fn scenario(reader: &mut Reader<'_, '_>) -> Scenario {
     }
     let disorder = reader.table("disorder", disorder).unwrap_or_default();
     let pipeline = reader.table("pipeline", pipeline).unwrap_or_default();
+    let privacy = reader.table("privacy", privacy::privacy).flatten().map(Arc::new);
     let faults = reader.tables("fault", |fault| {
         let kind = fault.text("kind").unwrap_or_default();
         if let Some((at, place)) = fault.placed_duration("at")
@@ -133,6 +144,7 @@ fn scenario(reader: &mut Reader<'_, '_>) -> Scenario {
         windows: pipeline.windows,
         checkpoint_interval: pipeline.checkpoint_interval,
         predict: pipeline.predict,
+        privacy,
         faults,
         expectations,
     }

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -15,6 +16,7 @@ use windtunnel_runtime::driver::{Connectors, DriveError, drive};
 use windtunnel_runtime::limits::{BATCHES_MAX, COMMANDS_MAX, INPUTS_MAX};
 use windtunnel_runtime::metrics::Counters;
 use windtunnel_runtime::store::{DiskStore, StoreError};
+use windtunnel_stages::privacy::Privacy;
 
 use crate::endpoints::{ConnectError, Endpoints};
 use crate::vertex::{PredictionStats, Vertex};
@@ -37,6 +39,8 @@ pub struct JobConfig {
     pub checkpoints: PathBuf,
     /// The coordinator; `job` names a new job and is ignored where the folder holds one.
     pub coordinator: CoordinatorConfig,
+    /// What is taken out of messages before anything is stored.
+    pub privacy: Option<Arc<Privacy>>,
 }
 
 /// Why a job ended before it was drained.
@@ -73,6 +77,7 @@ pub async fn run(
     let (store, log) = DiskStore::acquire(&config.checkpoints, &config.coordinator.job)?;
     let coordinator = CoordinatorConfig { job: store.job().to_owned(), ..config.coordinator };
     let (coordinator, recovery) = Coordinator::start(coordinator, &log)?;
+    let coordinator = coordinator.with_privacy(config.privacy);
     drop(log);
     let (inputs_sender, inputs) = mpsc::channel(INPUTS_MAX);
     let (batches, messages) = mpsc::channel(BATCHES_MAX);

@@ -10,6 +10,7 @@ pub mod schema;
 mod stored;
 mod time;
 mod window;
+mod withheld;
 
 pub use batch::{Arena, Event, EventBatch, Score, Span};
 pub use id::{AckId, EventKey};
@@ -20,3 +21,4 @@ pub use reject::{Reject, RejectReason, Stage};
 pub use stored::{Reader, Stored, Torn, schema_of, store_text, store_varint};
 pub use time::{EventTime, ProcessingTime, TimeError};
 pub use window::{Aggregate, WindowRow};
+pub use withheld::Withheld;
