@@ -19,12 +19,15 @@ use crate::progress::{Output, Reporter};
 use crate::run::{RunOptions, run};
 use crate::scenario::{Scenario, parse};
 use crate::target::{Target, reach};
-use crate::{emulators, library, pipeline};
+use crate::telemetry::TelemetryArguments;
+use crate::{emulators, library, pipeline, telemetry};
 
 /// A wind tunnel for GCP data pipelines.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 pub struct Cli {
+    #[command(flatten)]
+    telemetry: TelemetryArguments,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -75,6 +78,9 @@ struct RunArguments {
     /// Plain lines, even on a terminal
     #[arg(long)]
     plain: bool,
+    /// Serve OpenMetrics at http://HOST:PORT/metrics
+    #[arg(long, value_name = "HOST:PORT")]
+    metrics_addr: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -109,6 +115,13 @@ pub struct TargetArguments {
 /// Parses the command line and does what it asks.
 pub async fn main() -> ExitCode {
     let cli = Cli::parse();
+    let telemetry = match telemetry::start(&cli.telemetry) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return Exit::Usage.into();
+        }
+    };
     let exit = match cli.command {
         Some(Command::Run(arguments)) => run_scenario(arguments).await,
         None => {
@@ -125,6 +138,7 @@ pub async fn main() -> ExitCode {
             Err(exit) => exit,
         },
     };
+    drop(telemetry);
     exit.into()
 }
 
@@ -161,7 +175,8 @@ async fn run_scenario(arguments: RunArguments) -> Exit {
         }
     }
     let TargetArguments { target, project, region, vertex_endpoint } = arguments.target;
-    let options = RunOptions { target, project, region, vertex_endpoint };
+    let metrics_addr = arguments.metrics_addr;
+    let options = RunOptions { target, project, region, vertex_endpoint, metrics_addr };
     let stop = CancellationToken::new();
     let mut reporter = match arguments.output {
         Output::Text if !arguments.plain && is_terminal() => {

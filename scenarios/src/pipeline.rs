@@ -18,6 +18,7 @@ use windtunnel_stages::window::WindowConfig;
 use crate::cli::TargetArguments;
 use crate::clock::job_name;
 use crate::emulators::until_signal;
+use crate::metrics::{self, Sources, backlog};
 use crate::scenario::parse_privacy;
 use crate::target::reach;
 
@@ -41,6 +42,9 @@ pub struct PipelineArguments {
     /// Do not ask Vertex AI for scores
     #[arg(long)]
     no_predictions: bool,
+    /// Serve OpenMetrics at http://HOST:PORT/metrics
+    #[arg(long, value_name = "HOST:PORT")]
+    metrics_addr: Option<String>,
     /// A file of fields to hash or drop before anything is stored
     #[arg(long)]
     privacy: Option<PathBuf>,
@@ -82,10 +86,18 @@ pub async fn run(arguments: PipelineArguments) -> anyhow::Result<()> {
             asked.cancel();
         }
     });
+    let (sender, receiver) = watch::channel(Counters::default());
+    let stats = PredictionStats::default();
+    let served = CancellationToken::new();
+    if let Some(address) = arguments.metrics_addr {
+        let backlog = backlog(&services, &config.names, &[config.subscription.as_str()]);
+        let sources = Sources { counters: receiver, predictions: stats.clone(), backlog };
+        let bound = metrics::serve(&address, sources, served.clone()).await?;
+        eprintln!("metrics at http://{bound}/metrics");
+    }
     eprintln!("the pipeline runs; SIGTERM or Ctrl-C drains it");
-    let (sender, _receiver) = watch::channel(Counters::default());
-    let counters =
-        job::run(config, &services.endpoints, drain, sender, PredictionStats::default()).await?;
+    let counters = job::run(config, &services.endpoints, drain, sender, stats).await?;
+    served.cancel();
     eprintln!(
         "drained: {} messages, {} rows, {} duplicates, {} dead letters, {} late, {} windows",
         counters.messages,

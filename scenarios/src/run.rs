@@ -23,6 +23,7 @@ use windtunnel_stages::dedup::DedupConfig;
 use crate::clock::{RunClock, job_name};
 use crate::latency::Percentiles;
 use crate::load::{self, LoadResult};
+use crate::metrics::{self, Sources, backlog};
 use crate::oracle::{self, Judgement};
 use crate::probe::{self, Probe};
 use crate::progress::{Progress, Reporter};
@@ -49,6 +50,8 @@ pub struct RunOptions {
     pub region: String,
     /// The id of the Vertex AI endpoint.
     pub vertex_endpoint: String,
+    /// Where to serve metrics.
+    pub metrics_addr: Option<String>,
 }
 
 /// Runs a scenario and judges it.
@@ -64,6 +67,9 @@ pub async fn run(
     let services = reach(options.target, &options.region).await?;
     let names = ReferenceNames::for_project(&options.project);
     let mut tunnel = Tunnel::open(scenario, options, &services, &names).await?;
+    if let Some(address) = &options.metrics_addr {
+        tunnel.serve_metrics(address).await?;
+    }
     let clock = RunClock::start();
     let load = tunnel.blow(scenario, clock, reporter, &stop).await?;
     let ended_at = clock.elapsed();
@@ -167,6 +173,18 @@ impl<'a> Tunnel<'a> {
             aborted_by: None,
             _folder: folder,
         })
+    }
+
+    /// Serves metrics until the run is over.
+    async fn serve_metrics(&self, address: &str) -> anyhow::Result<()> {
+        let sources = Sources {
+            counters: self.counters.clone(),
+            predictions: self.stats.clone(),
+            backlog: backlog(self.services, self.names, self.subscriptions()),
+        };
+        let bound = metrics::serve(address, sources, self.background.clone()).await?;
+        eprintln!("metrics at http://{bound}/metrics");
+        Ok(())
     }
 
     /// Sends the load, while the probe watches and progress is shown.
@@ -274,15 +292,14 @@ impl<'a> Tunnel<'a> {
 
     /// Messages between the generator and the engine; 0 where the target does not say.
     fn waiting(&self) -> u64 {
-        let Some(suite) = &self.services.suite else { return 0 };
-        let subscriptions: &[&str] = match self.topology {
+        backlog(self.services, self.names, self.subscriptions())().unwrap_or_default()
+    }
+
+    fn subscriptions(&self) -> &'static [&'static str] {
+        match self.topology {
             Topology::Function => &["iot-events-sub", "processed-events-sub"],
             Topology::Fused => &["iot-events-sub"],
-        };
-        let stats = subscriptions.iter().filter_map(|subscription| {
-            suite.pubsub.subscription_stats(&self.names.subscription(subscription))
-        });
-        stats.map(|stats| (stats.undelivered + stats.outstanding) as u64).sum()
+        }
     }
 
     fn progress(&self, clock: RunClock, phase: &'static str) -> Progress {

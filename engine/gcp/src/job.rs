@@ -19,7 +19,8 @@ use windtunnel_runtime::store::{DiskStore, StoreError};
 use windtunnel_stages::privacy::Privacy;
 
 use crate::endpoints::{ConnectError, Endpoints};
-use crate::vertex::{PredictionStats, Vertex};
+use crate::prediction_stats::PredictionStats;
+use crate::vertex::Vertex;
 use crate::world::ReferenceNames;
 use crate::write_sink::WriteSink;
 use crate::{objects, pubsub_source, vertex, write_sink};

@@ -8,10 +8,11 @@ pub mod function;
 pub mod job;
 pub mod limits;
 mod objects;
+mod prediction_stats;
 mod pubsub_source;
 mod rows;
 mod vertex;
 pub mod world;
 pub mod write_sink;
 
-pub use vertex::PredictionStats;
+pub use prediction_stats::PredictionStats;
