@@ -20,7 +20,7 @@ use crate::run::{RunOptions, run};
 use crate::scenario::{Scenario, parse};
 use crate::target::{Target, reach};
 use crate::telemetry::TelemetryArguments;
-use crate::{emulators, library, pipeline, telemetry};
+use crate::{emulators, library, pipeline, replay, telemetry};
 
 /// A wind tunnel for GCP data pipelines.
 #[derive(Debug, Parser)]
@@ -52,6 +52,8 @@ enum Command {
     Emulators(emulators::EmulatorArguments),
     /// Run the engine alone until SIGTERM, then drain
     Pipeline(pipeline::PipelineArguments),
+    /// Send dead letters back to their topic after a fix, each once
+    ReplayDeadLetters(replay::ReplayArguments),
     /// Blow a scenario's load alone at a topic
     Generate(GenerateArguments),
 }
@@ -133,6 +135,7 @@ pub async fn main() -> ExitCode {
         Some(Command::Check { file }) => check(&file),
         Some(Command::Emulators(arguments)) => answer(emulators::serve(arguments).await),
         Some(Command::Pipeline(arguments)) => answer(pipeline::run(arguments).await),
+        Some(Command::ReplayDeadLetters(arguments)) => answer(replay::run(arguments).await),
         Some(Command::Generate(arguments)) => match load_scenario(&arguments.scenario) {
             Ok(scenario) => answer(generate(&scenario, &arguments).await),
             Err(exit) => exit,

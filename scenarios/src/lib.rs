@@ -13,6 +13,7 @@ pub mod oracle;
 pub mod pipeline;
 pub mod probe;
 pub mod progress;
+pub mod replay;
 pub mod report;
 pub mod run;
 pub mod scenario;

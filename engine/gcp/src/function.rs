@@ -212,7 +212,8 @@ fn parse(body: &[u8]) -> Result<Message, String> {
         data: data.into(),
         publish_time,
         origin: Origin::Pubsub { message_id, attributes: message.attributes },
-    })
+    }
+    .published_first())
 }
 
 #[cfg(test)]

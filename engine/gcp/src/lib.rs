@@ -10,6 +10,7 @@ pub mod limits;
 mod objects;
 mod prediction_stats;
 mod pubsub_source;
+pub mod replay;
 mod rows;
 mod vertex;
 pub mod world;

@@ -24,6 +24,16 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// Every stage.
+    pub const ALL: [Self; 5] =
+        [Self::Preprocess, Self::Decode, Self::Validate, Self::Window, Self::Sink];
+
+    /// The stage of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.as_str() == name)
+    }
+
     /// The stage's name in dead letters and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {

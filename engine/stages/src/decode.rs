@@ -7,7 +7,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use windtunnel_model::{
-    Event, EventBatch, EventKey, EventTime, Message, Reject, RejectReason, Score, Stage, Withheld,
+    Event, EventBatch, EventKey, EventTime, Message, Reject, RejectReason, Replay, Score, Stage,
+    Withheld,
 };
 
 use crate::json::Scanner;
@@ -92,6 +93,7 @@ pub fn decode(batch: &mut EventBatch, message_index: u32) -> Result<Event, (Reje
         processed_time,
         source: None,
         score: Score::Absent,
+        replay: Replay::No,
     })
 }
 
