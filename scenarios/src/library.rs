@@ -6,6 +6,7 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("late-data", include_str!("../library/late-data.toml")),
     ("duplicate-storm", include_str!("../library/duplicate-storm.toml")),
     ("poison-messages", include_str!("../library/poison-messages.toml")),
+    ("hot-device", include_str!("../library/hot-device.toml")),
 ];
 
 /// The text of a built-in scenario.

@@ -13,10 +13,11 @@ use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
 use windtunnel_model::{AckId, EventBatch, EventTime, Origin, Span};
 use windtunnel_simulator::{
-    CanonicalEvent, Expect, Ledger, PlannedEvent, StreamDigest, Workload, id_hash,
+    CanonicalEvent, Expect, Ledger, PlannedEvent, StreamDigest, Workload, fingerprint, id_hash,
 };
 use windtunnel_stages::decode::decode;
 use windtunnel_stages::privacy::Privacy;
+use windtunnel_stages::validate::validate;
 
 use crate::clock::RunClock;
 use crate::latency::{histogram, record};
@@ -105,12 +106,9 @@ pub async fn blow_private(
     LoadResult { digest: digest.hex(), send_lag, publish, elapsed }
 }
 
-/// Changes what must become of an event to what redaction leaves of it: its id and its fingerprint.
+/// Changes what must become of an event to what redaction leaves of it: its id and its fingerprint. What
+/// was no event for the sake of a field that is taken away is one then.
 fn expect_redacted(event: &mut PlannedEvent, privacy: &Privacy) {
-    let (id, fingerprint) = match &mut event.expect {
-        Expect::Row { id, fingerprint, .. } | Expect::Copy { id, fingerprint } => (id, fingerprint),
-        Expect::Reject(_) => return,
-    };
     let mut message = windtunnel_model::Message {
         ack: AckId(0),
         data: event.body.clone(),
@@ -123,6 +121,9 @@ fn expect_redacted(event: &mut PlannedEvent, privacy: &Privacy) {
     privacy.redact(&mut message);
     let mut batch = EventBatch::for_messages(vec![message]);
     let Ok(it) = decode(&mut batch, 0) else { return };
+    if validate(&batch, &it).is_err() {
+        return;
+    }
     let text = |span: Option<Span>| span.map(|span| batch.text(span));
     let canonical = CanonicalEvent {
         event_id: batch.text(it.event_id),
@@ -137,8 +138,15 @@ fn expect_redacted(event: &mut PlannedEvent, privacy: &Privacy) {
         humidity: it.humidity,
         battery: it.battery,
     };
-    (*id, *fingerprint) =
-        (id_hash(canonical.event_id), windtunnel_simulator::fingerprint(&canonical));
+    let (new_id, content) = (id_hash(canonical.event_id), fingerprint(&canonical));
+    match &mut event.expect {
+        Expect::Row { id, fingerprint, .. } | Expect::Copy { id, fingerprint } => {
+            (*id, *fingerprint) = (new_id, content);
+        }
+        expect @ Expect::Reject(_) => {
+            *expect = Expect::Row { id: new_id, fingerprint: content, late: false };
+        }
+    }
 }
 
 struct Outcome {

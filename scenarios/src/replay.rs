@@ -87,9 +87,9 @@ pub async fn run(arguments: ReplayArguments) -> anyhow::Result<()> {
     println!("{line}");
     if summary.in_doubt > 0 {
         anyhow::bail!(
-            "{} letters may or may not have been sent by a replay that ended more than half an hour ago, \
-             which is more than dedup is sure to remember; look for their rows, then pass --in-doubt \
-             publish or --in-doubt skip",
+            "{} letters may or may not have been sent by a replay that ended more than half an \
+             hour ago, which is more than dedup is sure to remember; look for their rows, then \
+             pass --in-doubt publish or --in-doubt skip",
             summary.in_doubt
         );
     }

@@ -27,7 +27,7 @@ use crate::metrics::{self, Sources, backlog};
 use crate::oracle::{self, Judgement};
 use crate::probe::{self, Probe};
 use crate::progress::{Progress, Reporter};
-use crate::report::{Checked, Report, Verdict};
+use crate::report::{Checked, Fairness, Report, Verdict};
 use crate::scenario::{Scenario, Topology};
 use crate::table::TableReader;
 use crate::target::{Services, Target, reach};
@@ -196,10 +196,13 @@ impl<'a> Tunnel<'a> {
         stop: &CancellationToken,
     ) -> anyhow::Result<LoadResult> {
         let client = self.services.endpoints.bigquery().await?;
-        let reader =
-            TableReader::new(client, &self.names.project, DATASET, EVENTS_TABLE, Some("event_id"));
+        let hot = scenario.hot_source().map(|(source, _)| source.to_owned());
+        let columns = probe::columns(hot.as_deref());
+        let project = &self.names.project;
+        let reader = TableReader::new(client, project, DATASET, EVENTS_TABLE, Some(columns));
         tokio::spawn(probe::watch(
             reader,
+            hot,
             Arc::clone(&self.ledger),
             Arc::clone(&self.probe),
             clock,
@@ -273,8 +276,11 @@ impl<'a> Tunnel<'a> {
         self.drained_after = clock.elapsed().saturating_sub(ended_at);
         self.background.cancel();
         let probe = self.probe.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen =
-            ProbeSeen { e2e: Percentiles::of(&probe.latency), drained_after: self.drained_after };
+        let seen = ProbeSeen {
+            e2e: Percentiles::of(&probe.latency),
+            hot_and_others: probe.fairness.each_ref().map(Percentiles::of),
+            drained_after: self.drained_after,
+        };
         drop(probe);
         let ledger =
             std::mem::take(&mut *self.ledger.lock().unwrap_or_else(PoisonError::into_inner));
@@ -323,6 +329,7 @@ impl<'a> Tunnel<'a> {
 /// What the probe saw in the end.
 struct ProbeSeen {
     e2e: Percentiles,
+    hot_and_others: [Percentiles; 2],
     drained_after: Duration,
 }
 
@@ -361,6 +368,10 @@ fn report(
         throughput_eps,
         e2e_ms: probe.e2e,
         prediction_ms,
+        fairness: scenario.hot_source().map(|(source, share)| {
+            let [hot_ms, others_ms] = probe.hot_and_others;
+            Fairness { source: source.to_owned(), share, hot_ms, others_ms }
+        }),
         send_lag_ms: Percentiles::of(&load.send_lag),
         publish_ms: Percentiles::of(&load.publish),
         backlog_at_end,

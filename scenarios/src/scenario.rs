@@ -55,6 +55,23 @@ pub struct Scenario {
     pub expectations: Vec<Expectation>,
 }
 
+/// The share of all events from which a single device or visitor is a hot key.
+const HOT_SHARE: f64 = 0.05;
+
+impl Scenario {
+    /// The source with a hot key, and the share of all events that one of its members sends; none where
+    /// no member sends a twentieth.
+    #[must_use]
+    pub fn hot_source(&self) -> Option<(&str, f64)> {
+        let sources = &self.workload.sources;
+        let all: f64 = sources.iter().map(|source| source.rate_per_second).sum();
+        let share = |source: &Source| source.rate_per_second / f64::from(source.count.max(1)) / all;
+        let hottest = sources.iter().max_by(|a, b| share(a).total_cmp(&share(b)))?;
+        (share(hottest) >= HOT_SHARE && sources.len() > 1)
+            .then(|| (hottest.name.as_str(), share(hottest)))
+    }
+}
+
 /// Reads a scenario.
 ///
 /// # Errors

@@ -186,7 +186,10 @@ fn object_name(identity: &str) -> String {
 }
 
 /// The message of a push request, of a CloudEvent around it (`data.message`), or of its data alone.
-fn parse(body: &[u8]) -> Result<Message, String> {
+///
+/// # Errors
+/// What is wrong with the body.
+pub fn parse(body: &[u8]) -> Result<Message, String> {
     let mut body: Value =
         serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
     if body.get("data").is_some_and(Value::is_object) {

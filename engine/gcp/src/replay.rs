@@ -151,6 +151,14 @@ pub async fn replay(
     Ok(replay.summary)
 }
 
+/// Says whether a line is a dead letter as the engine and the function write them.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_letter(line: &[u8]) -> Result<(), String> {
+    Letter::parse(line).map(drop)
+}
+
 struct Replay<'a> {
     bucket: Bucket,
     endpoints: &'a Endpoints,

@@ -155,6 +155,7 @@ impl Shared {
         }
     }
 
+    #[tracing::instrument(name = "predict", skip_all, fields(instances = instances.len()))]
     async fn request(
         &self,
         instances: &[Instance],

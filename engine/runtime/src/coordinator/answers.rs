@@ -68,6 +68,7 @@ impl Coordinator {
             }
             Err(AppendError::RowsRefused(rows)) => self.refuse_rows(append, &rows)?,
             Err(AppendError::StreamLost(_)) => {}
+            Err(AppendError::Refused(error)) => return Err(error),
         }
         let lost = match self.events.abandon(append, now, &mut self.ids) {
             Some(lost) => Some(lost),
