@@ -21,6 +21,7 @@ use windtunnel_stages::window::WindowConfig;
 use crate::cli::TargetArguments;
 use crate::clock::job_name;
 use crate::emulators::until_signal;
+use crate::pipeline::read_privacy;
 use crate::target::reach;
 
 /// Files come in any order of their events' times: no window ends before all are read. A hundred years in
@@ -45,6 +46,9 @@ pub struct BatchArguments {
     /// Milliseconds between checkpoints
     #[arg(long, default_value_t = 1_000)]
     checkpoint_interval_ms: u32,
+    /// A TOML file of fields that are hashed or dropped before anything is stored
+    #[arg(long)]
+    privacy: Option<PathBuf>,
     /// Do not ask Vertex AI for scores
     #[arg(long)]
     no_predictions: bool,
@@ -100,6 +104,7 @@ pub async fn run(arguments: BatchArguments) -> anyhow::Result<()> {
         vertex_endpoint,
         checkpoints: arguments.checkpoints,
         destinations: Destinations::default(),
+        privacy: arguments.privacy.as_deref().map(read_privacy).transpose()?,
         coordinator: CoordinatorConfig {
             job: job_name(),
             shard: 0,

@@ -21,12 +21,15 @@ use crate::scenario::{Scenario, parse};
 use crate::simulate::Progress;
 use crate::simulate::command::SimulateArguments;
 use crate::target::{Target, reach};
-use crate::{batch, emulators, library, pipeline, simulate};
+use crate::telemetry::TelemetryArguments;
+use crate::{batch, emulators, library, pipeline, replay, simulate, telemetry};
 
 /// A wind tunnel for GCP data pipelines.
 #[derive(Debug, Parser)]
 #[command(version, about)]
 pub struct Cli {
+    #[command(flatten)]
+    telemetry: TelemetryArguments,
     #[command(subcommand)]
     command: Option<Command>,
 }
@@ -55,6 +58,8 @@ enum Command {
     Pipeline(pipeline::PipelineArguments),
     /// Run the engine over files, to their end
     Batch(batch::BatchArguments),
+    /// Send dead letters back to their topic after a fix, each once
+    ReplayDeadLetters(replay::ReplayArguments),
     /// Blow a scenario's load alone at a topic
     Generate(GenerateArguments),
 }
@@ -81,6 +86,9 @@ struct RunArguments {
     /// Plain lines, even on a terminal
     #[arg(long)]
     plain: bool,
+    /// Serve OpenMetrics at http://HOST:PORT/metrics
+    #[arg(long, value_name = "HOST:PORT")]
+    metrics_addr: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -115,6 +123,13 @@ pub struct TargetArguments {
 /// Parses the command line and does what it asks.
 pub async fn main() -> ExitCode {
     let cli = Cli::parse();
+    let _telemetry = match telemetry::start(&cli.telemetry) {
+        Ok(telemetry) => telemetry,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            return Exit::Usage.into();
+        }
+    };
     let exit = match cli.command {
         Some(Command::Run(arguments)) => run_scenario(arguments).await,
         None => {
@@ -128,6 +143,7 @@ pub async fn main() -> ExitCode {
         Some(Command::Emulators(arguments)) => answer(emulators::serve(arguments).await),
         Some(Command::Pipeline(arguments)) => answer(pipeline::run(arguments).await),
         Some(Command::Batch(arguments)) => answer(batch::run(arguments).await),
+        Some(Command::ReplayDeadLetters(arguments)) => answer(replay::run(arguments).await),
         Some(Command::Generate(arguments)) => match load_scenario(&arguments.scenario) {
             Ok(scenario) => answer(generate(&scenario, &arguments).await),
             Err(exit) => exit,
@@ -169,7 +185,8 @@ async fn run_scenario(arguments: RunArguments) -> Exit {
         }
     }
     let TargetArguments { target, project, region, vertex_endpoint } = arguments.target;
-    let options = RunOptions { target, project, region, vertex_endpoint };
+    let metrics_addr = arguments.metrics_addr;
+    let options = RunOptions { target, project, region, vertex_endpoint, metrics_addr };
     let stop = CancellationToken::new();
     let mut reporter = match arguments.output {
         Output::Text if !arguments.plain && is_terminal() => {

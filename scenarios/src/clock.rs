@@ -37,3 +37,9 @@ pub fn job_name() -> String {
         std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
     format!("job-{}", since.as_secs())
 }
+
+/// Now, as the wall clock says.
+#[must_use]
+pub fn wall() -> windtunnel_model::ProcessingTime {
+    windtunnel_runtime::clock::now()
+}

@@ -7,6 +7,7 @@ pub const SCENARIOS: &[(&str, &str)] = &[
     ("duplicate-storm", include_str!("../library/duplicate-storm.toml")),
     ("poison-messages", include_str!("../library/poison-messages.toml")),
     ("fleet-day", include_str!("../library/fleet-day.toml")),
+    ("hot-device", include_str!("../library/hot-device.toml")),
 ];
 
 /// The text of a built-in scenario.

@@ -11,7 +11,13 @@ use hdrhistogram::Histogram;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::sleep_until;
 use tokio_util::sync::CancellationToken;
-use windtunnel_simulator::{Ledger, StreamDigest, Workload};
+use windtunnel_model::{AckId, EventBatch, EventTime, Origin, Span};
+use windtunnel_simulator::{
+    CanonicalEvent, Expect, Ledger, PlannedEvent, StreamDigest, Workload, fingerprint, id_hash,
+};
+use windtunnel_stages::decode::decode;
+use windtunnel_stages::privacy::Privacy;
+use windtunnel_stages::validate::validate;
 
 use crate::clock::RunClock;
 use crate::latency::{histogram, record};
@@ -44,12 +50,24 @@ pub async fn blow(
     clock: RunClock,
     stop: &CancellationToken,
 ) -> LoadResult {
+    blow_private(workload, publisher, ledger, clock, stop, None).await
+}
+
+/// The same against a pipeline that redacts: the ledger expects what redaction leaves.
+pub async fn blow_private(
+    workload: &Workload,
+    publisher: &Publisher,
+    ledger: &Arc<Mutex<Ledger>>,
+    clock: RunClock,
+    stop: &CancellationToken,
+    privacy: Option<&Privacy>,
+) -> LoadResult {
     let room = Arc::new(Semaphore::new(IN_FLIGHT_MAX));
     let (outcomes, receiver) = mpsc::channel(IN_FLIGHT_MAX);
     let collector = tokio::spawn(collect(receiver, Arc::clone(ledger), clock));
     let mut digest = StreamDigest::default();
     let mut send_lag = histogram();
-    for event in workload.plan() {
+    for mut event in workload.plan() {
         let intended = Duration::from_nanos(event.intended_ns);
         if clock.elapsed() < intended {
             tokio::select! {
@@ -60,6 +78,9 @@ pub async fn blow(
             break;
         }
         digest.update(&event);
+        if let Some(privacy) = privacy {
+            expect_redacted(&mut event, privacy);
+        }
         ledger.lock().unwrap_or_else(PoisonError::into_inner).record(&event);
         let Ok(permit) = Arc::clone(&room).acquire_owned().await else { break };
         record(&mut send_lag, clock.elapsed().saturating_sub(intended));
@@ -83,6 +104,49 @@ pub async fn blow(
     drop(outcomes);
     let publish = collector.await.unwrap_or_else(|_| histogram());
     LoadResult { digest: digest.hex(), send_lag, publish, elapsed }
+}
+
+/// Changes what must become of an event to what redaction leaves of it: its id and its fingerprint. What
+/// was no event for the sake of a field that is taken away is one then.
+fn expect_redacted(event: &mut PlannedEvent, privacy: &Privacy) {
+    let mut message = windtunnel_model::Message {
+        ack: AckId(0),
+        data: event.body.clone(),
+        publish_time: EventTime(0),
+        origin: Origin::Pubsub {
+            message_id: String::new(),
+            attributes: event.attributes.iter().cloned().collect(),
+        },
+    };
+    privacy.redact(&mut message);
+    let mut batch = EventBatch::for_messages(vec![message]);
+    let Ok(it) = decode(&mut batch, 0) else { return };
+    if validate(&batch, &it).is_err() {
+        return;
+    }
+    let text = |span: Option<Span>| span.map(|span| batch.text(span));
+    let canonical = CanonicalEvent {
+        event_id: batch.text(it.event_id),
+        event_time_micros: it.event_time.0,
+        event_type: batch.text(it.event_type),
+        device_id: batch.text(it.device_id),
+        user_id: text(it.user_id),
+        page_url: text(it.page_url),
+        referrer: text(it.referrer),
+        value: it.value,
+        temperature: it.temperature,
+        humidity: it.humidity,
+        battery: it.battery,
+    };
+    let (new_id, content) = (id_hash(canonical.event_id), fingerprint(&canonical));
+    match &mut event.expect {
+        Expect::Row { id, fingerprint, .. } | Expect::Copy { id, fingerprint } => {
+            (*id, *fingerprint) = (new_id, content);
+        }
+        expect @ Expect::Reject(_) => {
+            *expect = Expect::Row { id: new_id, fingerprint: content, late: false };
+        }
+    }
 }
 
 struct Outcome {

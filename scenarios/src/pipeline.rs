@@ -1,7 +1,9 @@
 //! `windtunnel pipeline`: the engine alone, against any target, until SIGTERM; then it drains.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use anyhow::Context;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use windtunnel_gcp::PredictionStats;
@@ -11,11 +13,14 @@ use windtunnel_gcp::world::{self, ReferenceNames};
 use windtunnel_runtime::coordinator::CoordinatorConfig;
 use windtunnel_runtime::metrics::Counters;
 use windtunnel_stages::dedup::DedupConfig;
+use windtunnel_stages::privacy::Privacy;
 use windtunnel_stages::window::WindowConfig;
 
 use crate::cli::TargetArguments;
 use crate::clock::job_name;
 use crate::emulators::until_signal;
+use crate::metrics::{self, Sources, backlog};
+use crate::scenario::parse_privacy;
 use crate::target::reach;
 
 /// What the engine reads, and where it keeps its checkpoints.
@@ -38,6 +43,12 @@ pub struct PipelineArguments {
     /// Do not ask Vertex AI for scores
     #[arg(long)]
     no_predictions: bool,
+    /// Serve OpenMetrics at http://HOST:PORT/metrics
+    #[arg(long, value_name = "HOST:PORT")]
+    metrics_addr: Option<String>,
+    /// A file of fields to hash or drop before anything is stored
+    #[arg(long)]
+    privacy: Option<PathBuf>,
 }
 
 /// Runs until SIGTERM or Ctrl-C, then drains.
@@ -51,11 +62,12 @@ pub async fn run(arguments: PipelineArguments) -> anyhow::Result<()> {
     world::create(&services.endpoints, &names, None).await?;
     let config = JobConfig {
         names,
-        source: Source::Subscription(arguments.subscription),
+        source: Source::Subscription(arguments.subscription.clone()),
         region,
         vertex_endpoint,
         checkpoints: arguments.checkpoints,
         destinations: Destinations::default(),
+        privacy: arguments.privacy.as_deref().map(read_privacy).transpose()?,
         coordinator: CoordinatorConfig {
             job: job_name(),
             shard: 0,
@@ -76,10 +88,18 @@ pub async fn run(arguments: PipelineArguments) -> anyhow::Result<()> {
             asked.cancel();
         }
     });
+    let (sender, receiver) = watch::channel(Counters::default());
+    let stats = PredictionStats::default();
+    let served = CancellationToken::new();
+    if let Some(address) = arguments.metrics_addr {
+        let backlog = backlog(&services, &config.names, &[arguments.subscription.as_str()]);
+        let sources = Sources { counters: receiver, predictions: stats.clone(), backlog };
+        let bound = metrics::serve(&address, sources, served.clone()).await?;
+        eprintln!("metrics at http://{bound}/metrics");
+    }
     eprintln!("the pipeline runs; SIGTERM or Ctrl-C drains it");
-    let (sender, _receiver) = watch::channel(Counters::default());
-    let counters =
-        job::run(config, &services.endpoints, drain, sender, PredictionStats::default()).await?;
+    let counters = job::run(config, &services.endpoints, drain, sender, stats).await?;
+    served.cancel();
     eprintln!(
         "drained: {} messages, {} rows, {} duplicates, {} dead letters, {} late, {} windows",
         counters.messages,
@@ -90,4 +110,14 @@ pub async fn run(arguments: PipelineArguments) -> anyhow::Result<()> {
         counters.window_rows
     );
     Ok(())
+}
+
+pub(crate) fn read_privacy(file: &Path) -> anyhow::Result<Arc<Privacy>> {
+    let name = file.display().to_string();
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {name}"))?;
+    let privacy = parse_privacy(&name, &text).map_err(|problems| {
+        let problems: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        anyhow::anyhow!("the privacy file cannot be used\n{}", problems.join("\n"))
+    })?;
+    Ok(Arc::new(privacy))
 }

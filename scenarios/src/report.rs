@@ -85,6 +85,9 @@ pub struct Report {
     pub e2e_ms: Percentiles,
     /// Of prediction requests.
     pub prediction_ms: Percentiles,
+    /// Of the hot key and of all others, where there is a hot key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fairness: Option<Fairness>,
     /// From the intended instant to the publisher.
     pub send_lag_ms: Percentiles,
     /// From the intended instant to the acknowledgement.
@@ -104,6 +107,27 @@ pub struct Report {
     /// The expectation that ended the run early.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub aborted_by: Option<String>,
+}
+
+/// What a hot key costs the others: from the intended instant to the queryable row.
+#[derive(Debug, Clone, Serialize)]
+pub struct Fairness {
+    /// The source that the hot key belongs to.
+    pub source: String,
+    /// Its share of all events.
+    pub share: f64,
+    /// Events of that source.
+    pub hot_ms: Percentiles,
+    /// All other events.
+    pub others_ms: Percentiles,
+}
+
+impl Fairness {
+    /// How much longer than the hot key's the others' events take at the 99th percentile.
+    #[must_use]
+    pub fn p99(&self) -> Option<f64> {
+        Some(self.others_ms.p99? / self.hot_ms.p99.filter(|hot| *hot > 0.0)?)
+    }
 }
 
 /// A number of things checked, and of those that differ.
@@ -138,9 +162,14 @@ impl Report {
         ]);
         add_latencies(&mut metrics, self.e2e_ms, self.prediction_ms);
         metrics.insert("backlog", self.backlog_at_end as f64);
-        if let Some(p99) = self.send_lag_ms.p99 {
-            metrics.insert("send_lag.p99", p99);
-        }
+        let fairness = self.fairness.as_ref();
+        let measured = [
+            ("send_lag.p99", self.send_lag_ms.p99),
+            ("hot.p99", fairness.and_then(|it| it.hot_ms.p99)),
+            ("others.p99", fairness.and_then(|it| it.others_ms.p99)),
+            ("fairness.p99", fairness.and_then(Fairness::p99)),
+        ];
+        metrics.extend(measured.into_iter().filter_map(|(name, value)| Some((name, value?))));
         metrics
     }
 
@@ -174,6 +203,16 @@ impl Report {
             let show = |value: Option<f64>| value.map_or("-".to_owned(), |it| format!("{it:.0}"));
             let percentiles = [it.p50, it.p95, it.p99].map(show).join(" / ");
             line(name, format!("{percentiles} ms  (p50 / p95 / p99)"));
+        }
+        if let Some(Fairness { source, share, hot_ms, others_ms }) = &self.fairness {
+            let show = |it: Option<f64>| it.map_or("-".to_owned(), |it| format!("{it:.0}"));
+            let text = format!(
+                "{source} ({:.0} % on one key) {} ms, others {} ms  (p99)",
+                share * 100.0,
+                show(hot_ms.p99),
+                show(others_ms.p99)
+            );
+            line("hot key", text);
         }
         line(
             "backlog at the end",

@@ -24,10 +24,11 @@ use windtunnel_stages::dedup::DedupConfig;
 use crate::clock::{RunClock, job_name};
 use crate::latency::Percentiles;
 use crate::load::{self, LoadResult};
+use crate::metrics::{self, Sources, backlog};
 use crate::oracle::{self, Judgement};
 use crate::probe::{self, Probe};
 use crate::progress::{Progress, Reporter};
-use crate::report::{Checked, Report, Verdict};
+use crate::report::{Checked, Fairness, Report, Verdict};
 use crate::scenario::{Scenario, Topology};
 use crate::table::TableReader;
 use crate::target::{Services, Target, reach};
@@ -50,6 +51,8 @@ pub struct RunOptions {
     pub region: String,
     /// The id of the Vertex AI endpoint.
     pub vertex_endpoint: String,
+    /// Where to serve metrics.
+    pub metrics_addr: Option<String>,
 }
 
 /// Runs a scenario and judges it.
@@ -65,6 +68,9 @@ pub async fn run(
     let services = reach(options.target, &options.region).await?;
     let names = ReferenceNames::for_project(&options.project);
     let mut tunnel = Tunnel::open(scenario, options, &services, &names).await?;
+    if let Some(address) = &options.metrics_addr {
+        tunnel.serve_metrics(address).await?;
+    }
     let clock = RunClock::start();
     let load = tunnel.blow(scenario, clock, reporter, &stop).await?;
     let ended_at = clock.elapsed();
@@ -124,6 +130,7 @@ impl<'a> Tunnel<'a> {
                 let config = FunctionConfig {
                     topic: names.topic("processed-events"),
                     bucket: names.failed_events_bucket(),
+                    privacy: scenario.privacy.clone(),
                 };
                 let (endpoints, stop) = (services.endpoints.clone(), background.clone());
                 tokio::spawn(async move { serve(listener, &endpoints, config, stop).await });
@@ -144,6 +151,7 @@ impl<'a> Tunnel<'a> {
             checkpoints: folder.0.clone(),
             destinations: Destinations::default(),
             coordinator: coordinator_config(scenario),
+            privacy: scenario.privacy.clone(),
         };
         let (sender, counters) = watch::channel(Counters::default());
         let (drain, stats) = (CancellationToken::new(), PredictionStats::default());
@@ -169,6 +177,18 @@ impl<'a> Tunnel<'a> {
         })
     }
 
+    /// Serves metrics until the run is over.
+    async fn serve_metrics(&self, address: &str) -> anyhow::Result<()> {
+        let sources = Sources {
+            counters: self.counters.clone(),
+            predictions: self.stats.clone(),
+            backlog: backlog(self.services, self.names, self.subscriptions()),
+        };
+        let bound = metrics::serve(address, sources, self.background.clone()).await?;
+        eprintln!("metrics at http://{bound}/metrics");
+        Ok(())
+    }
+
     /// Sends the load, while the probe watches and progress is shown.
     async fn blow(
         &mut self,
@@ -178,10 +198,13 @@ impl<'a> Tunnel<'a> {
         stop: &CancellationToken,
     ) -> anyhow::Result<LoadResult> {
         let client = self.services.endpoints.bigquery().await?;
-        let reader =
-            TableReader::new(client, &self.names.project, DATASET, EVENTS_TABLE, Some("event_id"));
+        let hot = scenario.hot_source().map(|(source, _)| source.to_owned());
+        let columns = probe::columns(hot.as_deref());
+        let project = &self.names.project;
+        let reader = TableReader::new(client, project, DATASET, EVENTS_TABLE, Some(columns));
         tokio::spawn(probe::watch(
             reader,
+            hot,
             Arc::clone(&self.ledger),
             Arc::clone(&self.probe),
             clock,
@@ -190,11 +213,11 @@ impl<'a> Tunnel<'a> {
         let publisher = self.services.endpoints.publisher(&self.names.topic("iot-events")).await?;
         let (workload, ledger, stop) =
             (scenario.workload.clone(), Arc::clone(&self.ledger), stop.child_token());
-        let abort = stop.clone();
-        let mut load =
-            tokio::spawn(
-                async move { load::blow(&workload, &publisher, &ledger, clock, &stop).await },
-            );
+        let (abort, privacy) = (stop.clone(), scenario.privacy.clone());
+        let mut load = tokio::spawn(async move {
+            let privacy = privacy.as_deref();
+            load::blow_private(&workload, &publisher, &ledger, clock, &stop, privacy).await
+        });
         let mut ticks = seconds();
         loop {
             tokio::select! {
@@ -255,8 +278,11 @@ impl<'a> Tunnel<'a> {
         self.drained_after = clock.elapsed().saturating_sub(ended_at);
         self.background.cancel();
         let probe = self.probe.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen =
-            ProbeSeen { e2e: Percentiles::of(&probe.latency), drained_after: self.drained_after };
+        let seen = ProbeSeen {
+            e2e: Percentiles::of(&probe.latency),
+            hot_and_others: probe.fairness.each_ref().map(Percentiles::of),
+            drained_after: self.drained_after,
+        };
         drop(probe);
         let ledger =
             std::mem::take(&mut *self.ledger.lock().unwrap_or_else(PoisonError::into_inner));
@@ -274,15 +300,14 @@ impl<'a> Tunnel<'a> {
 
     /// Messages between the generator and the engine; 0 where the target does not say.
     fn waiting(&self) -> u64 {
-        let Some(suite) = &self.services.suite else { return 0 };
-        let subscriptions: &[&str] = match self.topology {
+        backlog(self.services, self.names, self.subscriptions())().unwrap_or_default()
+    }
+
+    fn subscriptions(&self) -> &'static [&'static str] {
+        match self.topology {
             Topology::Function => &["iot-events-sub", "processed-events-sub"],
             Topology::Fused => &["iot-events-sub"],
-        };
-        let stats = subscriptions.iter().filter_map(|subscription| {
-            suite.pubsub.subscription_stats(&self.names.subscription(subscription))
-        });
-        stats.map(|stats| (stats.undelivered + stats.outstanding) as u64).sum()
+        }
     }
 
     fn progress(&self, clock: RunClock, phase: &'static str) -> Progress {
@@ -306,6 +331,7 @@ impl<'a> Tunnel<'a> {
 /// What the probe saw in the end.
 struct ProbeSeen {
     e2e: Percentiles,
+    hot_and_others: [Percentiles; 2],
     drained_after: Duration,
 }
 
@@ -344,6 +370,10 @@ fn report(
         throughput_eps,
         e2e_ms: probe.e2e,
         prediction_ms,
+        fairness: scenario.hot_source().map(|(source, share)| {
+            let [hot_ms, others_ms] = probe.hot_and_others;
+            Fairness { source: source.to_owned(), share, hot_ms, others_ms }
+        }),
         send_lag_ms: Percentiles::of(&load.send_lag),
         publish_ms: Percentiles::of(&load.publish),
         backlog_at_end,

@@ -3,16 +3,20 @@
 //! was read can be run.
 
 mod expectation;
+mod privacy;
 mod reader;
 mod units;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use windtunnel_model::EventTime;
 use windtunnel_simulator::{Arrivals, Disorder, Source, SourceKind, Workload};
+use windtunnel_stages::privacy::Privacy;
 use windtunnel_stages::window::WindowConfig;
 
 pub use expectation::{Expectation, Judged, METRICS, Metrics};
+pub use privacy::parse_privacy;
 pub use reader::Problem;
 
 use reader::Reader;
@@ -44,10 +48,29 @@ pub struct Scenario {
     pub checkpoint_interval: Duration,
     /// Whether events are scored.
     pub predict: bool,
+    /// What is taken out of events before anything is stored.
+    pub privacy: Option<Arc<Privacy>>,
     /// Faults on the timeline; this build injects none, so they make the verdict `not_evaluated`.
     pub faults: Vec<String>,
     /// What must hold at the end.
     pub expectations: Vec<Expectation>,
+}
+
+/// The share of all events from which a single device or visitor is a hot key.
+const HOT_SHARE: f64 = 0.05;
+
+impl Scenario {
+    /// The source with a hot key, and the share of all events that one of its members sends; none where
+    /// no member sends a twentieth.
+    #[must_use]
+    pub fn hot_source(&self) -> Option<(&str, f64)> {
+        let sources = &self.workload.sources;
+        let all: f64 = sources.iter().map(|source| source.rate_per_second).sum();
+        let share = |source: &Source| source.rate_per_second / f64::from(source.count.max(1)) / all;
+        let hottest = sources.iter().max_by(|a, b| share(a).total_cmp(&share(b)))?;
+        (share(hottest) >= HOT_SHARE && sources.len() > 1)
+            .then(|| (hottest.name.as_str(), share(hottest)))
+    }
 }
 
 /// Reads a scenario.
@@ -55,20 +78,7 @@ pub struct Scenario {
 /// # Errors
 /// All problems of the file, in the order of their places.
 pub fn parse(file: &str, text: &str) -> Result<Scenario, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let document = match toml::de::DeTable::parse(text) {
-        Ok(document) => document,
-        Err(error) => {
-            let at = error.span().map_or(0, |span| span.start);
-            return Err(vec![Problem::at(file, text, at, error.message().to_owned())]);
-        }
-    };
-    let scenario = {
-        let mut reader = Reader::new(file, text, "", document.get_ref(), &mut problems);
-        let scenario = scenario(&mut reader);
-        reader.finish();
-        scenario
-    };
+    let (scenario, mut problems) = read(file, text, scenario)?;
     if problems.is_empty()
         && let Err(error) = scenario.workload.validate()
     {
@@ -79,6 +89,23 @@ pub fn parse(file: &str, text: &str) -> Result<Scenario, Vec<Problem>> {
     }
     problems.sort_by_key(|problem| (problem.line, problem.column));
     Err(problems)
+}
+
+/// Reads a file's tables with a function, and gives its problems beside what it read.
+fn read<T>(
+    file: &str,
+    text: &str,
+    read: impl FnOnce(&mut Reader<'_, '_>) -> T,
+) -> Result<(T, Vec<Problem>), Vec<Problem>> {
+    let mut problems = Vec::new();
+    let document = toml::de::DeTable::parse(text).map_err(|error| {
+        let at = error.span().map_or(0, |span| span.start);
+        vec![Problem::at(file, text, at, error.message().to_owned())]
+    })?;
+    let mut reader = Reader::new(file, text, "", document.get_ref(), &mut problems);
+    let read = read(&mut reader);
+    reader.finish();
+    Ok((read, problems))
 }
 
 fn scenario(reader: &mut Reader<'_, '_>) -> Scenario {
@@ -96,6 +123,7 @@ fn scenario(reader: &mut Reader<'_, '_>) -> Scenario {
     }
     let disorder = reader.table("disorder", disorder).unwrap_or_default();
     let pipeline = reader.table("pipeline", pipeline).unwrap_or_default();
+    let privacy = reader.table("privacy", privacy::privacy).flatten().map(Arc::new);
     let faults = reader.tables("fault", |fault| {
         let kind = fault.text("kind").unwrap_or_default();
         if let Some((at, place)) = fault.placed_duration("at")
@@ -134,6 +162,7 @@ fn scenario(reader: &mut Reader<'_, '_>) -> Scenario {
         windows: pipeline.windows,
         checkpoint_interval: pipeline.checkpoint_interval,
         predict: pipeline.predict,
+        privacy,
         faults,
         expectations,
     }

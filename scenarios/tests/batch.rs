@@ -60,6 +60,7 @@ impl World {
             vertex_endpoint: "1".to_owned(),
             checkpoints: self.checkpoints.path().to_owned(),
             destinations: Destinations::default(),
+            privacy: None,
             coordinator: CoordinatorConfig {
                 job: "files".to_owned(),
                 shard: 0,

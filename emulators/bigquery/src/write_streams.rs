@@ -265,7 +265,9 @@ impl WriteStreams {
         if offset >= stream.rows {
             return Err(StreamError::BeyondEnd { name: name.to_owned(), offset });
         }
-        find(catalog, &stream.table)?;
+        if find(catalog, &stream.table)?.incarnation != stream.incarnation {
+            return Err(StreamError::NotFound(name.to_owned()));
+        }
         let mut wanted =
             usize::try_from((offset + 1).saturating_sub(stream.flushed)).unwrap_or(usize::MAX);
         stream.flushed = stream.flushed.max(offset + 1);

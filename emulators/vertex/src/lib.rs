@@ -2,6 +2,7 @@
 //! model is passed in, so that the same scorer serves here and in a live custom container. Every
 //! project and endpoint is there and serves the same model; what is not implemented is refused by name.
 
+mod clock;
 pub mod limits;
 mod predict;
 mod wire;

@@ -23,6 +23,7 @@ use tokio_util::sync::CancellationToken;
 use windtunnel_model::{ATTRIBUTE_SOURCE_MESSAGE_ID, AckId, EventTime, Message, Origin, Reject};
 use windtunnel_runtime::command::ObjectCommand;
 use windtunnel_stages::preprocess::preprocess;
+use windtunnel_stages::privacy::Privacy;
 
 use crate::endpoints::{ConnectError, Endpoints};
 use crate::limits::{FUNCTION_IN_FLIGHT, PUSH_BYTES_MAX};
@@ -35,6 +36,8 @@ pub struct FunctionConfig {
     pub topic: String,
     /// The bucket of its dead letters.
     pub bucket: String,
+    /// What is taken out of messages before they are published or stored.
+    pub privacy: Option<Arc<Privacy>>,
 }
 
 struct Function {
@@ -93,10 +96,18 @@ async fn handle(State(function): State<Arc<Function>>, body: Bytes) -> (StatusCo
     let Ok(_permit) = function.room.try_acquire() else {
         return (StatusCode::TOO_MANY_REQUESTS, "too many requests under way".to_owned());
     };
-    let message = match parse(&body) {
+    let privacy = function.config.privacy.as_deref();
+    let mut message = match parse(&body) {
         Ok(message) => message,
-        Err(error) => return (StatusCode::BAD_REQUEST, error),
+        Err(error) => {
+            // The reason may quote the body, and whoever pushed may write it to a log.
+            let error = privacy.map_or(error, |_| "the body is no push request".to_owned());
+            return (StatusCode::BAD_REQUEST, error);
+        }
     };
+    if let Some(privacy) = privacy {
+        privacy.redact(&mut message);
+    }
     let done = match decide(&message) {
         Handled::Publish { data, attributes } => function.publish(data, attributes).await,
         Handled::Store(object) => function.store(&object).await,
@@ -175,7 +186,10 @@ fn object_name(identity: &str) -> String {
 }
 
 /// The message of a push request, of a CloudEvent around it (`data.message`), or of its data alone.
-fn parse(body: &[u8]) -> Result<Message, String> {
+///
+/// # Errors
+/// What is wrong with the body.
+pub fn parse(body: &[u8]) -> Result<Message, String> {
     let mut body: Value =
         serde_json::from_slice(body).map_err(|error| format!("the body is not JSON: {error}"))?;
     if body.get("data").is_some_and(Value::is_object) {
@@ -201,7 +215,8 @@ fn parse(body: &[u8]) -> Result<Message, String> {
         data: data.into(),
         publish_time,
         origin: Origin::Pubsub { message_id, attributes: message.attributes },
-    })
+    }
+    .published_first())
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! checkpoints in a folder. It runs until it is asked to drain, or its files are read.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
@@ -13,11 +14,13 @@ use windtunnel_runtime::limits::{BATCHES_MAX, COMMANDS_MAX, INPUTS_MAX};
 use windtunnel_runtime::metrics::Counters;
 use windtunnel_runtime::pipeline::Pipeline;
 use windtunnel_runtime::store::{DiskStore, StoreError};
+use windtunnel_stages::privacy::Privacy;
 
 use crate::destinations::Destinations;
 use crate::endpoints::{ConnectError, Endpoints};
 use crate::files::{self, FilesConfig};
-use crate::vertex::{PredictionStats, Vertex};
+use crate::prediction_stats::PredictionStats;
+use crate::vertex::Vertex;
 use crate::world::ReferenceNames;
 use crate::write_sink::WriteSink;
 use crate::{objects, pubsub_source, vertex, write_sink};
@@ -39,6 +42,8 @@ pub struct JobConfig {
     pub destinations: Destinations,
     /// The coordinator; `job` names a new job and is ignored where the folder holds one.
     pub coordinator: CoordinatorConfig,
+    /// What is taken out of messages before anything is stored.
+    pub privacy: Option<Arc<Privacy>>,
 }
 
 /// What a job reads.
@@ -104,6 +109,7 @@ pub async fn run_pipeline(
         Source::Files(_) => pipeline.reading_files(),
     };
     let (coordinator, recovery) = Coordinator::start_with(coordinator, pipeline, &log)?;
+    let coordinator = coordinator.with_privacy(config.privacy);
     drop(log);
     let (inputs_sender, inputs) = mpsc::channel(INPUTS_MAX);
     let (batches, messages) = mpsc::channel(BATCHES_MAX);

@@ -11,10 +11,12 @@ pub mod job;
 pub mod limits;
 pub mod named_rows;
 mod objects;
+mod prediction_stats;
 mod pubsub_source;
+pub mod replay;
 mod rows;
 mod vertex;
 pub mod world;
 pub mod write_sink;
 
-pub use vertex::PredictionStats;
+pub use prediction_stats::PredictionStats;

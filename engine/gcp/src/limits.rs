@@ -42,3 +42,6 @@ pub const FUNCTION_IN_FLIGHT: usize = 1_024;
 pub const PUSH_BYTES_MAX: usize = 16 << 20;
 /// How long messages gather before the function or the generator publishes them.
 pub const PUBLISH_LINGER: Duration = Duration::from_millis(5);
+/// How old a begun replay may be, in microseconds, for its lines to be published again: half of the dedup
+/// index's default horizon, so that the engine still knows those that had arrived.
+pub const REPLAY_DOUBT_MICROS: i64 = 1_800_000_000;

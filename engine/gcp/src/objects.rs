@@ -36,6 +36,7 @@ pub(crate) async fn run(
 ///
 /// # Errors
 /// The service refuses the object for good: the bucket does not exist, permission denied.
+#[tracing::instrument(skip_all, fields(object = %command.name))]
 pub(crate) async fn write_object(
     storage: &Storage,
     bucket: &str,

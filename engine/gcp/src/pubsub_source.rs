@@ -99,4 +99,5 @@ fn convert(ack: AckId, message: google_cloud_pubsub::model::Message) -> Message 
         publish_time,
         origin: Origin::Pubsub { message_id: message.message_id, attributes },
     }
+    .published_first()
 }

@@ -249,7 +249,7 @@ mod tests {
                 user_id: user.as_deref().map(|user| batch.intern(user)), page_url: None,
                 referrer: None,
                 value, temperature: None, humidity: None, battery: None, processed_time: None,
-                source: None, score,
+                source: None, score, replay: windtunnel_model::Replay::No,
             };
             batch.events.push(event);
             let row = Row::decode(encode_events(&batch).remove(0)).unwrap();

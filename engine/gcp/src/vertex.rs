@@ -7,7 +7,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use hdrhistogram::Histogram;
 use serde_json::{Value, json};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
@@ -20,31 +19,7 @@ use crate::limits::{
     BACKOFF, BREAKER_FAILURES, BREAKER_PAUSE, INSTANCES_MAX, PREDICTION_DEADLINE,
     PREDICTIONS_IN_FLIGHT_MAX, PREDICTIONS_IN_FLIGHT_START,
 };
-
-/// Latencies of prediction requests, in microseconds; touched once a request.
-#[derive(Clone, Debug)]
-pub struct PredictionStats(Arc<Mutex<Histogram<u64>>>);
-
-impl Default for PredictionStats {
-    fn default() -> Self {
-        let histogram =
-            Histogram::new_with_bounds(1, 600_000_000, 3).expect("the bounds are valid");
-        Self(Arc::new(Mutex::new(histogram)))
-    }
-}
-
-impl PredictionStats {
-    fn record(&self, latency: Duration) {
-        let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).saturating_record(micros.max(1));
-    }
-
-    /// A copy of the histogram, in microseconds.
-    #[must_use]
-    pub fn snapshot(&self) -> Histogram<u64> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-}
+use crate::prediction_stats::{PredictionStats, model_time};
 
 /// How to reach an endpoint.
 pub(crate) struct Vertex {
@@ -160,12 +135,14 @@ impl Shared {
             if self.is_open() {
                 return Err(Refused::Transient("the circuit breaker is open".to_owned()));
             }
+            let waited = Instant::now();
             let Ok(permit) = self.room.acquire().await else {
                 return Err(Refused::Final("the scorer has ended".to_owned()));
             };
             let begun = Instant::now();
-            let answer = self.request(instances).await;
-            self.vertex.stats.record(begun.elapsed());
+            let mut model = None;
+            let answer = self.request(instances, &mut model).await;
+            self.vertex.stats.record(begun - waited, begun.elapsed(), model);
             drop(permit);
             self.book(!matches!(answer, Err(Refused::Transient(_))));
             match answer {
@@ -178,9 +155,11 @@ impl Shared {
         }
     }
 
+    #[tracing::instrument(name = "predict", skip_all, fields(instances = instances.len()))]
     async fn request(
         &self,
         instances: &[Instance],
+        model: &mut Option<Duration>,
     ) -> Result<(Vec<ScoreOutcome>, String), Refused> {
         let transient = |error: reqwest::Error| Refused::Transient(error.to_string());
         let mut request =
@@ -189,6 +168,8 @@ impl Shared {
             request = request.bearer_auth(token);
         }
         let response = request.send().await.map_err(transient)?;
+        let timing = response.headers().get("server-timing").and_then(|it| it.to_str().ok());
+        *model = timing.and_then(model_time);
         let status = response.status().as_u16();
         if status != 200 {
             let text = response.text().await.map_err(transient)?;

@@ -25,7 +25,9 @@ use windtunnel_runtime::command::{
     AppendError, AppendId, FatalError, Input, SinkCommand, StreamId,
 };
 
-pub use conversation::{Append, Conversation, Settled, Verdict, flushed, judge, stream_lost};
+pub use conversation::{
+    Append, Conversation, Settled, Verdict, flushed, judge, refusal, stream_lost,
+};
 
 use crate::destinations::Destinations;
 use crate::endpoints::Bearer;
@@ -119,6 +121,7 @@ async fn persist<T, F: Future<Output = Result<T, Status>>>(
     }
 }
 
+#[tracing::instrument(name = "flush_rows", skip_all, fields(rows))]
 async fn flush(sink: Arc<WriteSink>, name: Arc<str>, rows: u64, inputs: mpsc::Sender<Input>) {
     let offset = i64::try_from(rows).unwrap_or(i64::MAX) - 1;
     let what = format!("FlushRows of {name}");
@@ -171,6 +174,7 @@ async fn converse(
         Some((_, encoder)) => Conversation::with_encoder(Arc::clone(&name), Arc::clone(encoder)),
         None => Conversation::new(Arc::clone(&name)),
     };
+    let mut refused = None;
     let reason = loop {
         tokio::select! {
             append = appends.recv(), if conversation.has_room() => {
@@ -192,11 +196,20 @@ async fn converse(
             }
             answer = &mut opened, if responses.is_none() => match answer {
                 Ok(answer) => responses = Some(answer.into_inner()),
-                Err(status) => break Some(status.to_string()),
+                Err(status) => {
+                    refused = refusal(&name, &status);
+                    break Some(status.to_string());
+                }
             },
             answer = next(&mut responses), if responses.is_some() => {
-                let settled = answer.and_then(|answer| conversation.answered(answer));
-                match settled {
+                let answer = match answer {
+                    Ok(answer) => answer,
+                    Err(status) => {
+                        refused = refusal(&name, &status);
+                        break Some(status.to_string());
+                    }
+                };
+                match conversation.answered(answer) {
                     Ok(None) => {}
                     Ok(Some(Settled { input, doubt })) => {
                         let _ended = inputs.send(input).await;
@@ -215,7 +228,10 @@ async fn converse(
     };
     tracing::warn!("{name} is given up: {reason}");
     appends.close();
-    for input in conversation.lost(&reason) {
+    for mut input in conversation.lost(&reason) {
+        if let (Input::Appended { result, .. }, Some(error)) = (&mut input, &refused) {
+            *result = Err(AppendError::Refused(error.clone()));
+        }
         let _ended = inputs.send(input).await;
     }
     while let Some(append) = appends.recv().await {
@@ -247,15 +263,15 @@ async fn not_sent(
 
 async fn next(
     responses: &mut Option<tonic::Streaming<AppendRowsResponse>>,
-) -> Result<AppendRowsResponse, String> {
+) -> Result<AppendRowsResponse, Status> {
     let Some(responses) = responses else { return std::future::pending().await };
-    match responses.next().await {
-        Some(Ok(response)) => Ok(response),
-        Some(Err(status)) => Err(status.to_string()),
-        None => Err("the service ended the connection".to_owned()),
-    }
+    let ended = || Err(Status::unavailable("the service ended the connection"));
+    responses.next().await.unwrap_or_else(ended)
 }
 
 async fn lost(inputs: &mpsc::Sender<Input>, append: AppendId, reason: &str) {
     let _ended = inputs.send(stream_lost(append, reason)).await;
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU32;
 
-use crate::{EventKey, EventTime, Message, Origin};
+use crate::{EventKey, EventTime, Message, Origin, Replay};
 
 /// A text in its batch's arena.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -93,6 +93,8 @@ pub struct Event {
     pub source: Option<Span>,
     /// The model's word.
     pub score: Score,
+    /// Whether it comes back as a dead letter.
+    pub replay: Replay,
 }
 
 /// Events of one micro-batch with the messages that they came in. Cloning copies the arena: only the

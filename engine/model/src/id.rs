@@ -21,6 +21,17 @@ impl EventKey {
         Self(xxh3_128(event_id.as_bytes()))
     }
 
+    /// The key of an event that comes back as a dead letter after dedup had known it.
+    #[must_use]
+    pub fn of_replay(event_id: &str, replay_of: &str) -> Self {
+        let mut bytes = Vec::with_capacity(event_id.len() + replay_of.len() + 17);
+        bytes.extend_from_slice(b"\0replayed");
+        bytes.extend_from_slice(&(event_id.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(event_id.as_bytes());
+        bytes.extend_from_slice(replay_of.as_bytes());
+        Self(xxh3_128(&bytes))
+    }
+
     /// The key of a message that could not be decoded, by the identity of its publish. The space of
     /// keys is kept apart from that of events by a prefix that no event id goes through.
     #[must_use]

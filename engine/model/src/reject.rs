@@ -6,7 +6,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Serialize;
 
-use crate::{EventTime, Message, Origin};
+use crate::{EventTime, Message, Origin, Withheld};
 
 /// The stage that rejected a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -24,6 +24,16 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// Every stage.
+    pub const ALL: [Self; 5] =
+        [Self::Preprocess, Self::Decode, Self::Validate, Self::Window, Self::Sink];
+
+    /// The stage of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|stage| stage.as_str() == name)
+    }
+
     /// The stage's name in dead letters and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -63,6 +73,26 @@ pub enum RejectReason {
 }
 
 impl RejectReason {
+    /// Every reason.
+    pub const ALL: [Self; 10] = [
+        Self::Oversize,
+        Self::InvalidUtf8,
+        Self::InvalidJson,
+        Self::TruncatedJson,
+        Self::WrongType,
+        Self::MissingField,
+        Self::InvalidTimestamp,
+        Self::OutOfRange,
+        Self::Late,
+        Self::RowRefused,
+    ];
+
+    /// The reason of a name.
+    #[must_use]
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.as_str() == name)
+    }
+
     /// The reason's name in dead letters and metrics.
     #[must_use]
     pub fn as_str(self) -> &'static str {
@@ -106,6 +136,8 @@ struct Line<'a> {
     stage: &'a str,
     detail: &'a str,
     data_base64: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    withheld: Option<WithheldLine>,
     attributes: Attributes<'a>,
     message_id: String,
     publish_time: String,
@@ -115,6 +147,13 @@ struct Line<'a> {
     event_timestamp: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     watermark: Option<String>,
+}
+
+/// In the place of a payload that privacy keeps back.
+#[derive(Serialize)]
+struct WithheldLine {
+    bytes: u64,
+    hmac_sha256: String,
 }
 
 struct Attributes<'a>(&'a Origin);
@@ -135,11 +174,16 @@ impl Serialize for Attributes<'_> {
 impl Reject {
     /// Writes the dead letter as one JSON line, the line break included.
     pub fn write_json_line(&self, out: &mut Vec<u8>) {
+        let withheld = Withheld::of_payload(&self.message.data);
         let line = Line {
             reason: self.reason.as_str(),
             stage: self.stage.as_str(),
             detail: &self.detail,
-            data_base64: STANDARD.encode(&self.message.data),
+            data_base64: match withheld {
+                None => STANDARD.encode(&self.message.data),
+                Some(_) => String::new(),
+            },
+            withheld: withheld.map(|it| WithheldLine { bytes: it.bytes, hmac_sha256: it.hash }),
             attributes: Attributes(&self.message.origin),
             message_id: self.message.message_id(),
             publish_time: self.message.publish_time.to_string(),

@@ -138,6 +138,9 @@ pub enum AppendError {
     /// Anything that leaves the stream's content in doubt: a lost connection, ALREADY_EXISTS,
     /// OUT_OF_RANGE, a stream that is gone. Nobody guesses: the stream is abandoned.
     StreamLost(String),
+    /// The service will not take such rows on any stream: the table has not their columns, permission is
+    /// denied. The job ends; what no checkpoint covers is delivered again when the cause is gone.
+    Refused(FatalError),
 }
 
 /// Why a call to the outside failed for good. What is worth a retry is retried by the connector,

@@ -9,6 +9,7 @@
 
 mod answers;
 mod epoch;
+mod intake;
 mod lane;
 mod lanes;
 
@@ -17,8 +18,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message as _;
-use windtunnel_model::{AckId, EventBatch, EventTime, Message, ProcessingTime};
+use windtunnel_model::{AckId, EventBatch, EventTime, ProcessingTime};
 use windtunnel_stages::dedup::DedupConfig;
+use windtunnel_stages::privacy::Privacy;
 use windtunnel_stages::window::WindowConfig;
 
 use crate::checkpoint::{Checkpoint, Record, RecordError, StreamRecord, restore, state_record};
@@ -28,7 +30,7 @@ use crate::command::{
 };
 use crate::limits::{EPOCH_MESSAGES_MAX, EPOCHS_IN_FLIGHT_MAX, SNAPSHOT_AFTER_DELTA_BYTES};
 use crate::metrics::Counters;
-use crate::pipeline::{DEDUP, DEVICE_WINDOWS, Outcome, Pipeline};
+use crate::pipeline::{Outcome, Pipeline};
 
 use epoch::{Epoch, State};
 use lane::Ids;
@@ -99,6 +101,8 @@ pub struct Coordinator {
     /// Size of the last snapshot; none before the first, which must then be the next record.
     snapshot_bytes: Option<u64>,
     counters: Counters,
+    /// What is taken out of messages before anything else looks at them.
+    privacy: Option<Arc<Privacy>>,
 }
 
 impl Coordinator {
@@ -139,12 +143,19 @@ impl Coordinator {
             delta_bytes: log.iter().skip(1).map(|bytes| bytes.len() as u64).sum(),
             snapshot_bytes: log.first().map(|bytes| bytes.len() as u64),
             counters: Counters::default(),
+            privacy: None,
         };
         let mut commands = Vec::new();
         if let Some(record) = last {
             coordinator.recover(record, &mut commands);
         }
         Ok((coordinator, commands))
+    }
+
+    /// Redacts every message before the stages see it.
+    #[must_use]
+    pub fn with_privacy(self, privacy: Option<Arc<Privacy>>) -> Self {
+        Self { privacy, ..self }
     }
 
     /// Where this coordinator is.
@@ -176,23 +187,6 @@ impl Coordinator {
     pub fn wants_messages(&self) -> bool {
         self.phase == Phase::Running
             && (self.epochs.len() < EPOCHS_IN_FLIGHT_MAX || self.open_epoch().is_some())
-    }
-
-    /// What was counted since the start.
-    #[must_use]
-    pub fn counters(&mut self) -> Counters {
-        let mut counters = self.counters.clone();
-        counters.watermark = self.pipeline.watermark();
-        counters.ahead = self.pipeline.ahead();
-        self.pipeline.states(&mut |state| match state.name() {
-            DEDUP => {
-                counters.dedup_keys = state.entries();
-                counters.dedup_forgotten_early = state.lost();
-            }
-            DEVICE_WINDOWS => counters.open_windows = state.entries(),
-            _ => {}
-        });
-        counters
     }
 
     /// Takes one input in at an instant and adds the commands that follow from it.
@@ -235,7 +229,7 @@ impl Coordinator {
         self.lanes.tick(now, &mut self.ids, out);
         self.close_if_due(now);
         self.save_if_complete(out);
-        self.finish(out);
+        self.finish(now, out);
         Ok(())
     }
 
@@ -252,27 +246,6 @@ impl Coordinator {
         }
         if !out.is_empty() {
             self.phase = Phase::Recovering;
-        }
-    }
-
-    fn pulled(&mut self, messages: Vec<Message>, now: ProcessingTime, out: &mut Vec<Command>) {
-        if messages.is_empty() {
-            return;
-        }
-        let acks: Vec<_> = messages.iter().map(|message| message.ack).collect();
-        self.counters.messages += acks.len() as u64;
-        let outcome = self.pipeline.process(messages, now);
-        self.place(outcome, acks, now, out);
-    }
-
-    /// Lets timers of processing time fire when no messages come.
-    fn time_passed(&mut self, now: ProcessingTime, out: &mut Vec<Command>) {
-        if !self.wants_messages() {
-            return;
-        }
-        let outcome = self.pipeline.process(Vec::new(), now);
-        if !outcome.is_empty() {
-            self.place(outcome, Vec::new(), now, out);
         }
     }
 
@@ -425,7 +398,7 @@ impl Coordinator {
     }
 
     /// Acknowledges the epochs that are visible, in order, and ends phases that are over.
-    fn finish(&mut self, out: &mut Vec<Command>) {
+    fn finish(&mut self, now: ProcessingTime, out: &mut Vec<Command>) {
         while let Some(epoch) = self.epochs.front() {
             let visible = epoch.state == State::Saved
                 && epoch.targets.iter().all(|(name, rows)| self.is_flushed(name, *rows))
@@ -435,6 +408,10 @@ impl Coordinator {
             }
             let epoch = self.epochs.pop_front().expect("the front was just seen");
             self.counters.acknowledged += epoch.acks.len() as u64;
+            for published in &epoch.published {
+                let micros = u64::try_from(now.0.saturating_sub(published.0)).unwrap_or_default();
+                self.counters.latency.record(micros);
+            }
             if !epoch.acks.is_empty() {
                 out.push(Command::Ack(epoch.acks));
             }

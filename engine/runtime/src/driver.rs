@@ -127,6 +127,8 @@ async fn carry_out(
 fn save(checkpoint: Checkpoint, store: Arc<DiskStore>, inputs: mpsc::Sender<Input>) {
     tokio::task::spawn_blocking(move || {
         let epoch = checkpoint.epoch;
+        let bytes = checkpoint.bytes.len();
+        let _span = tracing::info_span!("save_checkpoint", epoch, bytes).entered();
         let result = store
             .save(&checkpoint)
             .map_err(|error| FatalError { service: "checkpoints", message: error.to_string() });

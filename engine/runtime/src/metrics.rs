@@ -1,15 +1,22 @@
 //! What a pipeline counts: plain numbers, kept by the coordinator and published by the driver as one
 //! snapshot a tick, so that nothing on the hot path takes a lock.
 
+mod latencies;
+pub mod openmetrics;
+
 use std::collections::BTreeMap;
 
 use windtunnel_model::{EventTime, RejectReason};
+
+pub use latencies::{Latencies, PredictionTimes};
 
 /// Counts since the start of the process; `watermark` and the sizes are of now.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Counters {
     /// Messages taken in.
     pub messages: u64,
+    /// Bytes of their payloads.
+    pub bytes: u64,
     /// Events on their way to the events table or in it.
     pub rows: u64,
     /// Messages known already.
@@ -38,6 +45,10 @@ pub struct Counters {
     pub ahead: u64,
     /// The watermark; [`EventTime::MIN`] before the first event.
     pub watermark: EventTime,
+    /// Publish time of the oldest message that is not acknowledged; none when nothing is under way.
+    pub oldest_under_way: Option<EventTime>,
+    /// From the publish of a message to its acknowledgement, when its row is visible.
+    pub latency: Latencies,
 }
 
 impl Counters {

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use windtunnel_model::{
     AckId, Aggregate, Event, EventBatch, EventKey, EventTime, Message, Origin, ProcessingTime,
-    Reject, RejectReason, Stage, TableRows, WindowRow,
+    Reject, RejectReason, Replay, Stage, TableRows, WindowRow,
 };
 use windtunnel_stages::decode::{decode, reject};
 use windtunnel_stages::dedup::DedupConfig;
@@ -158,8 +158,15 @@ pub fn identity(decoded: &Decoded, batch: &EventBatch) -> EventKey {
     }
 }
 
-/// Puts rejects into the outputs.
+/// Puts rejects into the outputs. A dead letter that comes back after its window has counted or refused
+/// it becomes a row and meets no window.
 pub fn accept(decoded: Decoded, batch: &EventBatch, out: &mut Outcome) -> Option<u32> {
+    if let Ok(index) = &decoded
+        && event(index, batch).replay == Replay::AfterDedup
+    {
+        out.accept(*index);
+        return None;
+    }
     decoded
         .map_err(|it| {
             let message = &batch.messages[it.message as usize];
@@ -184,9 +191,13 @@ pub fn window_row(pane: Pane<'_, Aggregate>, out: &mut Outcome) {
     });
 }
 
-/// A late event becomes a reject that names the watermark.
+/// A late event becomes a reject that names the watermark; a dead letter that comes back becomes a row,
+/// since its window is over whenever somebody has mended what was wrong.
 pub fn late(index: u32, watermark: EventTime, batch: &EventBatch, out: &mut Outcome) {
     let event = event(&index, batch);
+    if event.replay != Replay::No {
+        return out.accept(index);
+    }
     let detail = format!("event time {} is behind the watermark {watermark}", event.event_time);
     out.rejects.push(Reject {
         event_id: Some(batch.text(event.event_id).to_owned()),
@@ -354,6 +365,41 @@ mod tests {
         let watermark = outcome.rejects[0].watermark.unwrap();
         assert_eq!(watermark.to_string(), "2024-01-01T12:09:00.000000Z");
     }
+    #[test]
+    fn a_dead_letter_that_comes_back_is_a_row_once_however_late() {
+        let event = |id: u64, time: &str, replay: Option<(&str, &str)>| {
+            let data = format!(
+                r#"{{"event_id":"e{id}","event_type":"t","device_id":"d","event_timestamp":"{time}"}}"#
+            );
+            let mut message = message(id, data);
+            if let (Origin::Pubsub { attributes, .. }, Some((of, stage))) =
+                (&mut message.origin, replay)
+            {
+                attributes.insert("replay_of".to_owned(), of.to_owned());
+                attributes.insert("replay_stage".to_owned(), stage.to_owned());
+            }
+            message
+        };
+        let (new, old) = ("2024-01-01T12:10:00Z", "2024-01-01T12:00:00Z");
+        let mut pipeline = Pipeline::new(DedupConfig::default(), WindowConfig::default());
+        pipeline.process(vec![event(1, new, None)], ProcessingTime(0));
+        let mut rows = |messages| {
+            let outcome = pipeline.process(messages, ProcessingTime(0));
+            assert!(outcome.rejects.len() < 2);
+            (outcome.events.events.len(), outcome.rejects.len(), outcome.duplicates)
+        };
+        assert_eq!(rows(vec![event(2, old, None)]), (0, 1, 0), "late");
+        let back = || event(2, old, Some(("o:1", "window")));
+        assert_eq!(rows(vec![back(), back()]), (1, 0, 1), "dedup knows the replay, once");
+        assert_eq!(rows(vec![event(3, old, Some(("o:2", "decode")))]), (1, 0, 0));
+        assert_eq!(
+            rows(vec![event(3, new, None)]),
+            (0, 0, 1),
+            "it is the event that it always was"
+        );
+        assert_eq!(pipeline.drain().len(), 1, "only the first event's window");
+    }
+
     #[test]
     fn a_clock_that_is_a_year_ahead_makes_nobody_late() {
         let mut pipeline = Pipeline::new(DedupConfig::default(), WindowConfig::default());

@@ -3,6 +3,10 @@
 //! lock and only by the holder of the newest lease, so a writer that lost its lease (a zombie, a double
 //! start) can leave a file behind but never change the log. Everything is synced before it is named.
 //! What the store asks of a disk is [`Files`]: the system's, or a simulation's.
+//!
+//! Every file has a copy, for the case that its bytes rot: a file whose checksum is wrong is refused, and
+//! its copy is read. A copy is no part of durability (it is not synced), and where both are gone nothing
+//! older is taken in their place: what the last checkpoint covers may be acknowledged already.
 
 mod files;
 
@@ -169,10 +173,14 @@ impl<F: Files> DiskStore<F> {
         }
         write_head(&self.files, &self.folder, &head)?;
         drop(lock);
+        write_copy(&self.files, &path, &checkpoint.bytes);
         for run in obsolete {
             for epoch in run.first_epoch..=run.last_epoch {
-                // A file that stays behind costs space and nothing else: no HEAD names it.
-                let _left_behind = self.files.remove(&record_path(&self.folder, epoch, run.lease));
+                let path = record_path(&self.folder, epoch, run.lease);
+                for path in [copy_path(&path), path] {
+                    // A file that stays behind costs space and nothing else: no HEAD names it.
+                    let _left_behind = self.files.remove(&path);
+                }
             }
         }
         Ok(())
@@ -200,11 +208,42 @@ fn read_head(files: &impl Files, folder: &Path) -> Result<Option<Head>, StoreErr
     }
 }
 
+/// The copy is written first, so that it is never behind: ahead of a `HEAD` that a crash kept from being
+/// written it names a record that is on disk, which is what the crash may have looked like to the writer.
 fn write_head(files: &impl Files, folder: &Path, head: &Head) -> Result<(), StoreError> {
-    write_framed(files, &folder.join("HEAD"), &head.encode_to_vec())
+    let (path, content) = (folder.join("HEAD"), head.encode_to_vec());
+    write_copy(files, &path, &content);
+    write_framed(files, &path, &content)
 }
 
+fn copy_path(path: &Path) -> PathBuf {
+    path.with_extension("copy")
+}
+
+/// Writes the copy of a file. One that cannot be written is missing when it is needed, and only then.
+fn write_copy(files: &impl Files, path: &Path, content: &[u8]) {
+    let sum = xxh3_64(content).to_le_bytes();
+    if let Err(error) = files.create(&copy_path(path), &[MAGIC, &sum, content]) {
+        tracing::warn!(%error, "the copy of {} cannot be written", path.display());
+    }
+}
+
+/// A file's content; that of its copy when the file is corrupt.
 fn read_framed(files: &impl Files, path: &Path) -> Result<Bytes, StoreError> {
+    let refused = match read_one(files, path) {
+        Err(refused @ StoreError::Corrupt { .. }) => refused,
+        answer => return answer,
+    };
+    match read_one(files, &copy_path(path)) {
+        Ok(content) => {
+            tracing::error!("{refused}; its copy is used");
+            Ok(content)
+        }
+        Err(_) => Err(refused),
+    }
+}
+
+fn read_one(files: &impl Files, path: &Path) -> Result<Bytes, StoreError> {
     let content = files.read(path).map_err(|source| failed("read", path, source))?;
     let corrupt = |what| StoreError::Corrupt { path: path.to_owned(), what };
     let frame = MAGIC.len() + size_of::<u64>();
@@ -264,7 +303,7 @@ mod tests {
         let (_, log) = DiskStore::acquire(folder.path(), "job").unwrap();
         assert_eq!(texts(&log), ["s4", "d5"]);
         let left = fs::read_dir(folder.path()).unwrap().count();
-        assert_eq!(left, 4, "HEAD, LOCK and two records");
+        assert_eq!(left, 7, "LOCK, and HEAD and two records with their copies");
     }
 
     #[test]
@@ -280,21 +319,51 @@ mod tests {
         assert_eq!(texts(&log), ["s1", "owner"]);
     }
 
-    #[test]
-    fn a_flipped_bit_and_a_torn_tail_are_detected() {
-        for damage in [0_usize, 1] {
-            let folder = tempfile::tempdir().unwrap();
-            let (store, _) = DiskStore::acquire(folder.path(), "job").unwrap();
-            store.save(&checkpoint(1, true, "a snapshot")).unwrap();
-            let path = record_path(folder.path(), 1, 1);
-            let mut content = fs::read(&path).unwrap();
-            match damage {
-                0 => *content.last_mut().unwrap() ^= 1,
-                _ => content.truncate(content.len() - 3),
-            }
-            fs::write(&path, content).unwrap();
-            let refused = DiskStore::acquire(folder.path(), "job");
-            assert!(matches!(refused, Err(StoreError::Corrupt { .. })));
+    fn damage(path: &Path, kind: usize) {
+        let mut content = fs::read(path).unwrap();
+        match kind {
+            0 => *content.last_mut().unwrap() ^= 1,
+            1 => content.truncate(content.len() - 3),
+            _ => content.clear(),
         }
+        fs::write(path, content).unwrap();
+    }
+
+    #[test]
+    fn a_corrupt_file_is_refused_and_its_copy_is_used() {
+        for kind in 0..3 {
+            for name in
+                ["HEAD", "epoch-000000000001-lease-000001", "epoch-000000000002-lease-000001"]
+            {
+                let folder = tempfile::tempdir().unwrap();
+                let (store, _) = DiskStore::acquire(folder.path(), "job").unwrap();
+                store.save(&checkpoint(1, true, "a snapshot")).unwrap();
+                store.save(&checkpoint(2, false, "a delta")).unwrap();
+                let path = folder.path().join(name);
+                damage(&path, kind);
+                let (_, log) = DiskStore::acquire(folder.path(), "job").unwrap();
+                assert_eq!(texts(&log), ["a snapshot", "a delta"], "{name} {kind}");
+                let fenced = store.save(&checkpoint(3, false, "zombie"));
+                assert!(matches!(fenced, Err(StoreError::Fenced { mine: 1, current: 2, .. })));
+                // What has no copy either is refused, and nothing is changed.
+                damage(&path, 2);
+                damage(&copy_path(&path), kind);
+                let before = fs::read(folder.path().join("HEAD")).unwrap();
+                let refused = DiskStore::acquire(folder.path(), "job");
+                assert!(matches!(refused, Err(StoreError::Corrupt { .. })), "{name} {kind}");
+                assert_eq!(fs::read(folder.path().join("HEAD")).unwrap(), before);
+            }
+        }
+    }
+
+    #[test]
+    fn a_torn_copy_harms_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let (store, _) = DiskStore::acquire(folder.path(), "job").unwrap();
+        store.save(&checkpoint(1, true, "s1")).unwrap();
+        damage(&folder.path().join("HEAD.copy"), 1);
+        damage(&folder.path().join("epoch-000000000001-lease-000001.copy"), 2);
+        let (_, log) = DiskStore::acquire(folder.path(), "job").unwrap();
+        assert_eq!(texts(&log), ["s1"]);
     }
 }

@@ -7,7 +7,8 @@ use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
 use windtunnel_model::{
-    Event, EventBatch, EventKey, EventTime, Message, Reject, RejectReason, Score, Stage,
+    Event, EventBatch, EventKey, EventTime, Message, Reject, RejectReason, Replay, Score, Stage,
+    Withheld,
 };
 
 use crate::json::Scanner;
@@ -92,6 +93,7 @@ pub fn decode(batch: &mut EventBatch, message_index: u32) -> Result<Event, (Reje
         processed_time,
         source: None,
         score: Score::Absent,
+        replay: Replay::No,
     })
 }
 
@@ -103,7 +105,19 @@ pub fn parse(data: &[u8]) -> Result<RawEvent<'_>, (RejectReason, String)> {
     let text = text_of(data)?;
     match scan(text) {
         Some(event) => Ok(event),
-        None => serde_json::from_str(text).map_err(|error| (class_of(&error), error.to_string())),
+        None => serde_json::from_str(text).map_err(|error| failure(data, &error)),
+    }
+}
+
+/// Why a payload is no event; a payload that privacy has withheld says so itself.
+#[must_use]
+pub fn failure(data: &[u8], error: &serde_json::Error) -> (RejectReason, String) {
+    match Withheld::of_payload(data) {
+        None => (class_of(error), error.to_string()),
+        Some(withheld) => {
+            let detail = "the payload cannot be redacted, so it is withheld".to_owned();
+            (withheld.reason, detail)
+        }
     }
 }
 

@@ -1,13 +1,19 @@
-//! What the pipeline adds to an event from around it: where it was made, and when it was handled
-//! first. Stateless, and derived from the message alone, so that a retry adds the same. It runs on
+//! What the pipeline adds to an event from around it: where it was made, when it was handled first, and
+//! whether it is a dead letter that comes back. Stateless, and derived from the message alone, so that a retry adds the same. It runs on
 //! events that dedup has passed: nothing is added to what will vanish.
 
-use windtunnel_model::{ATTRIBUTE_SOURCE, Event, EventBatch};
+use windtunnel_model::{ATTRIBUTE_SOURCE, Event, EventBatch, EventKey, Replay};
 
 /// Adds the source, and the publish time as the processed time where no function set one.
 pub fn enrich(batch: &mut EventBatch, event: &mut Event) {
     let message = &batch.messages[event.message as usize];
     event.processed_time = event.processed_time.or(Some(message.publish_time));
+    if let Some((replay, of)) = message.replay() {
+        event.replay = replay;
+        if replay == Replay::AfterDedup {
+            event.key = EventKey::of_replay(batch.text(event.event_id), of);
+        }
+    }
     event.source = batch.intern_attribute(event.message, ATTRIBUTE_SOURCE);
 }
 

@@ -10,6 +10,7 @@ pub mod json;
 mod keys;
 pub mod limits;
 pub mod preprocess;
+pub mod privacy;
 pub mod score;
 pub mod stateful;
 pub mod template;

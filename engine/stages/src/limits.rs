@@ -20,3 +20,6 @@ pub const TEMPERATURE_MIN: f64 = -273.15;
 /// Keys times windows that one shard holds unless it is told otherwise: about 2 GB with the reference
 /// aggregate, far beyond a million devices with a handful of windows each.
 pub const WINDOWS_OPEN_MAX: usize = 16 << 20;
+
+/// Rules of privacy at most: each is one walk through an event.
+pub const PRIVACY_RULES_MAX: usize = 64;

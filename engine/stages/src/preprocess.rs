@@ -6,7 +6,7 @@
 use serde_json::{Map, Value};
 use windtunnel_model::{Message, Reject, RejectReason, Stage};
 
-use crate::decode::{class_of, reject, text_of};
+use crate::decode::{failure, reject, text_of};
 
 /// The fields without which an event goes no further.
 const REQUIRED: [&str; 2] = ["event_type", "device_id"];
@@ -52,7 +52,7 @@ fn parse_object(data: &[u8]) -> Result<Map<String, Value>, (RejectReason, String
     match serde_json::from_str(text) {
         Ok(Value::Object(event)) => Ok(event),
         Ok(_) => Err((RejectReason::WrongType, "the event is not a JSON object".to_owned())),
-        Err(error) => Err((class_of(&error), error.to_string())),
+        Err(error) => Err(failure(data, &error)),
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 use super::units;
 
 /// The metrics that expectations can name, with what their numbers are.
-pub const METRICS: [(&str, &str); 23] = [
+pub const METRICS: [(&str, &str); 26] = [
     ("ledger.attempted", "events"),
     ("ledger.acknowledged", "events"),
     ("ledger.ok", "events"),
@@ -30,6 +30,9 @@ pub const METRICS: [(&str, &str); 23] = [
     ("prediction.p95", "ms"),
     ("prediction.p99", "ms"),
     ("send_lag.p99", "ms"),
+    ("hot.p99", "ms"),
+    ("others.p99", "ms"),
+    ("fairness.p99", "times"),
 ];
 
 /// The metrics that are known while a run goes on, so that `abort` can be judged by them.

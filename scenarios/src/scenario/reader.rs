@@ -46,6 +46,8 @@ pub(super) struct Reader<'a, 'p> {
     /// Where in the file this is, as `[[fleet]]`; empty at the top.
     path: String,
     table: &'a DeTable<'a>,
+    /// Where the table begins.
+    at: usize,
     known: BTreeSet<String>,
     problems: &'p mut Vec<Problem>,
 }
@@ -59,7 +61,17 @@ impl<'a, 'p> Reader<'a, 'p> {
         problems: &'p mut Vec<Problem>,
     ) -> Self {
         let known = BTreeSet::new();
-        Self { file, text, path: path.to_owned(), table, known, problems }
+        Self { file, text, path: path.to_owned(), table, at: 0, known, problems }
+    }
+
+    /// A problem of the table as a whole.
+    pub(super) fn problem_here(&mut self, message: String) {
+        self.problem(self.at, message);
+    }
+
+    /// Whether the table has a key, right or wrong.
+    pub(super) fn has(&self, key: &str) -> bool {
+        self.table.iter().any(|(name, _)| name.get_ref() == key)
     }
 
     pub(super) fn problem(&mut self, offset: usize, message: String) {
@@ -174,7 +186,7 @@ impl<'a, 'p> Reader<'a, 'p> {
         let DeValue::Table(table) = value.get_ref() else {
             return self.wrong(key, value, "must be a table");
         };
-        Some(self.inner(&format!("[{key}]"), table, read))
+        Some(self.inner(&format!("[{key}]"), table, value.span().start, read))
     }
 
     pub(super) fn tables<T>(
@@ -192,7 +204,8 @@ impl<'a, 'p> Reader<'a, 'p> {
         for item in items.iter() {
             match item.get_ref() {
                 DeValue::Table(table) => {
-                    out.push(self.inner(&format!("[[{key}]]"), table, &read));
+                    let at = item.span().start;
+                    out.push(self.inner(&format!("[[{key}]]"), table, at, &read));
                 }
                 _ => {
                     let _none: Option<()> = self.wrong(key, item, "must be a table");
@@ -206,9 +219,11 @@ impl<'a, 'p> Reader<'a, 'p> {
         &mut self,
         path: &str,
         table: &'a DeTable<'a>,
+        at: usize,
         read: impl FnOnce(&mut Reader<'_, '_>) -> T,
     ) -> T {
         let mut reader = Reader::new(self.file, self.text, path, table, self.problems);
+        reader.at = at;
         let read = read(&mut reader);
         reader.finish();
         read

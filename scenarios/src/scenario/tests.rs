@@ -62,6 +62,50 @@ fn mistakes_are_reported_with_place_and_advice() {
 }
 
 #[test]
+fn mistakes_in_privacy_are_reported_with_place_and_advice() {
+    let secret = "0123456789abcdef0123456789abcdef";
+    let privacy = format!(
+        "[[privacy.field]]\npath = \"user_id\"\naction = \"hash\"\n\
+         [[privacy.key]]\nid = \"k\"\nsecret = \"{secret}\"\n"
+    );
+    let scenario = |privacy: &str| problems(&format!("{GOOD}{privacy}"));
+    assert_eq!(scenario(&privacy), Vec::<String>::new());
+    let cases = [
+        (("user_id", ""), "t.toml:8:8: error: the path is empty or has an empty name"),
+        (
+            ("path = \"user_id\"", "path = \"properties.value\""),
+            "t.toml:8:8: error: properties.value is a number or a time: its hash would be none, so it can \
+             only be dropped",
+        ),
+        (
+            ("user_id\"\naction = \"hash", "device_id\"\naction = \"drop"),
+            "t.toml:8:8: error: device_id is required: an event without it is rejected, so it can only be \
+             hashed",
+        ),
+        (("\"hash\"", "\"mask\""), "t.toml:9:10: error: action: must be one of \"hash\", \"drop\""),
+        (("action = \"hash\"", ""), "t.toml:7:1: error: action is missing: \"hash\" or \"drop\""),
+        (
+            ("path =", "field ="),
+            "t.toml:8:1: error: unknown key \"field\" in [[field]]; nearest valid key is \"action\"",
+        ),
+        ((secret, "short"), "t.toml:12:10: error: the secret has 5 bytes, at least 32 are needed"),
+        (
+            ("secret =", "secret_file ="),
+            "t.toml:12:15: error: cannot read 0123456789abcdef0123456789abcdef: No such file or \
+             directory (os error 2)",
+        ),
+        (("\"k\"", "\"a b\""), "t.toml:11:6: error: must be 1 to 32 letters, digits, '-' or '_'"),
+    ];
+    for ((from, to), expected) in cases {
+        let found = scenario(&privacy.replace(from, to));
+        assert!(found.iter().any(|problem| problem == expected), "{found:#?} has no {expected}");
+    }
+    let alone = privacy.replace("privacy.", "");
+    assert!(parse_privacy("p.toml", &alone).is_ok());
+    assert!(parse_privacy("p.toml", &alone.replace("user_id", "")).is_err());
+}
+
+#[test]
 fn all_mistakes_of_a_file_are_reported_at_once() {
     let text = GOOD.replace("devices", "device").replace("5s", "five");
     assert_eq!(problems(&text).len(), 2);

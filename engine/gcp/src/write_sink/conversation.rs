@@ -55,6 +55,22 @@ fn is_transient(status: &Status) -> bool {
     )
 }
 
+/// What no stream of the table will ever take, as an answer or the end of an append's connection says it.
+#[must_use]
+pub fn refusal(stream: &str, status: &Status) -> Option<FatalError> {
+    matches!(
+        status.code(),
+        Code::InvalidArgument
+            | Code::PermissionDenied
+            | Code::Unauthenticated
+            | Code::Unimplemented
+    )
+    .then(|| FatalError {
+        service: "BigQuery",
+        message: format!("AppendRows to {stream}: {} ({:?})", status.message(), status.code()),
+    })
+}
+
 /// The outcome of a FlushRows call for so many rows.
 ///
 /// # Errors
@@ -63,6 +79,11 @@ pub fn flushed(rows: u64, outcome: Result<(), Status>) -> Result<u64, Status> {
     match outcome {
         Ok(()) => Ok(rows),
         Err(status) if status.code() == Code::AlreadyExists => Ok(rows),
+        Err(status) if status.code() == Code::NotFound => Err(Status::not_found(format!(
+            "{}; the stream is gone, with its table or because nobody used it for days; if the table was \
+             deleted, begin a new job with another folder of checkpoints: what was not acknowledged comes again",
+            status.message()
+        ))),
         Err(status) => Err(status),
     }
 }
@@ -190,7 +211,12 @@ impl Conversation {
                 Ok(self.settle(Ok(()), None))
             }
             Some(Response::Error(status)) => {
-                Err(format!("{} (code {})", status.message, status.code))
+                let status = Status::new(Code::from(status.code), status.message);
+                let reason = format!("{} (code {})", status.message(), status.code() as i32);
+                match refusal(&self.name, &status) {
+                    Some(error) => Ok(self.settle(Err(AppendError::Refused(error)), Some(&reason))),
+                    None => Err(reason),
+                }
             }
             None => Err("an answer without content".to_owned()),
         }
@@ -291,6 +317,23 @@ mod tests {
     }
 
     #[test]
+    fn an_append_that_no_stream_would_take_ends_the_job() {
+        let mut conversation = Conversation::new("s".into());
+        conversation.append(&append(1)).unwrap();
+        let message = "no such field: user_id".to_owned();
+        let error = rpc::Status { code: 3, message, details: Vec::new() };
+        let settled = conversation.answered(answer(Response::Error(error))).unwrap().unwrap();
+        let Input::Appended { result: Err(AppendError::Refused(error)), .. } = settled.input else {
+            panic!("{settled:?}")
+        };
+        assert_eq!(
+            error.to_string(),
+            "BigQuery: AppendRows to s: no such field: user_id (InvalidArgument)"
+        );
+        assert!(settled.doubt.is_some());
+    }
+
+    #[test]
     fn refused_rows_settle_their_append_and_end_the_stream() {
         let mut conversation = Conversation::new("s".into());
         conversation.append(&append(1)).unwrap();
@@ -306,13 +349,28 @@ mod tests {
 
     #[test]
     fn failures_are_classified_once() {
-        for (status, again) in [
-            (Status::unavailable("x"), true),
-            (Status::resource_exhausted("x"), true),
-            (Status::not_found("x"), false),
-            (Status::permission_denied("x"), false),
+        // The status of a call is tried again, or ends the job; that of an append leaves its stream in
+        // doubt, or ends the job.
+        for (code, is_tried_again, is_refused) in [
+            (Code::Unavailable, true, false),
+            (Code::ResourceExhausted, true, false),
+            (Code::DeadlineExceeded, true, false),
+            (Code::Aborted, true, false),
+            (Code::Internal, true, false),
+            (Code::Unknown, true, false),
+            (Code::Cancelled, true, false),
+            (Code::NotFound, false, false),
+            (Code::AlreadyExists, false, false),
+            (Code::OutOfRange, false, false),
+            (Code::PermissionDenied, false, true),
+            (Code::Unauthenticated, false, true),
+            (Code::InvalidArgument, false, true),
+            (Code::FailedPrecondition, false, false),
+            (Code::Unimplemented, false, true),
         ] {
-            assert_eq!(matches!(judge::<()>("call", Err(status)), Verdict::Again(_)), again);
+            let judged = judge::<()>("call", Err(Status::new(code, "x")));
+            assert_eq!(matches!(judged, Verdict::Again(_)), is_tried_again, "{code:?}");
+            assert_eq!(refusal("s", &Status::new(code, "x")).is_some(), is_refused, "{code:?}");
         }
         assert_eq!(flushed(7, Err(Status::already_exists("x"))).unwrap(), 7);
         assert!(flushed(7, Err(Status::out_of_range("x"))).is_err());

@@ -70,6 +70,7 @@ impl Coordinator {
             }
             Err(AppendError::RowsRefused(rows)) => self.refuse_rows(append, &rows)?,
             Err(AppendError::StreamLost(_)) => {}
+            Err(AppendError::Refused(error)) => return Err(error),
         }
         let Some(lost) = self.lanes.abandon(append, now, &mut self.ids) else { return Ok(()) };
         self.counters.streams_lost += 1;

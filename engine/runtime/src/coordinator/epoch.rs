@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use windtunnel_model::{AckId, ProcessingTime, Reject, RejectReason};
+use windtunnel_model::{AckId, EventTime, ProcessingTime, Reject, RejectReason};
 
 use crate::checkpoint::{ObjectRecord, Record};
 
@@ -26,6 +26,10 @@ pub(super) struct Epoch {
     pub(super) opened_at: ProcessingTime,
     pub(super) state: State,
     pub(super) acks: Vec<AckId>,
+    /// When the messages were published, as far as the source knows.
+    pub(super) published: Vec<EventTime>,
+    /// The first of these.
+    pub(super) oldest: Option<EventTime>,
     /// Batches whose scores are not back yet.
     pub(super) unscored: usize,
     pub(super) record: Option<Record>,
@@ -42,12 +46,20 @@ impl Epoch {
             opened_at: now,
             state: State::Open,
             acks: Vec::new(),
+            published: Vec::new(),
+            oldest: None,
             unscored: 0,
             record: None,
             targets: Vec::new(),
             dead_letters: Vec::new(),
             late: Vec::new(),
         }
+    }
+
+    /// Messages were published at these times.
+    pub(super) fn published(&mut self, times: Vec<EventTime>) {
+        self.oldest = times.iter().copied().chain(self.oldest).min();
+        self.published.extend(times);
     }
 
     pub(super) fn add_reject(&mut self, reject: &Reject) {
