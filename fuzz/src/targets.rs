@@ -334,8 +334,8 @@ fn files() -> Vec<Vec<u8>> {
     let mut avro = b"\x02Obj\x01\x02\x16avro.schema".to_vec();
     let schema = br#"{"type":"record","name":"r","fields":[{"name":"a","type":["null","long"]}]}"#;
     avro.extend_from_slice(&[
-        (2 * schema.len() & 0x7f) as u8 | 0x80,
-        (2 * schema.len() >> 7) as u8,
+        ((2 * schema.len()) & 0x7f) as u8 | 0x80,
+        ((2 * schema.len()) >> 7) as u8,
     ]);
     avro.extend_from_slice(schema);
     avro.push(0);
@@ -353,7 +353,7 @@ fn append_rows(data: &[u8]) {
     let (length, rest) = data.split_first().unwrap_or((&0, &[]));
     let (descriptor, row) = rest.split_at(usize::from(*length).min(rest.len()));
     let Ok(descriptor) = DescriptorProto::decode(descriptor) else { return };
-    let inner = vec![Field::new("s", FieldType::String), Field::new("f", FieldType::Float)];
+    let inner = vec![Field::new("s", FieldType::String), Field::new("f", FieldType::Float64)];
     let schema = TableSchema {
         fields: vec![
             Field::new("a", FieldType::String).with_mode(Mode::Required),

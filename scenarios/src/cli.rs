@@ -141,7 +141,7 @@ pub async fn main() -> ExitCode {
             Err(exit) => exit,
         },
     };
-    drop(telemetry);
+    telemetry.end();
     exit.into()
 }
 

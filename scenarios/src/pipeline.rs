@@ -7,6 +7,7 @@ use anyhow::Context;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use windtunnel_gcp::PredictionStats;
+use windtunnel_gcp::destinations::Destinations;
 use windtunnel_gcp::job::{self, JobConfig};
 use windtunnel_gcp::world::{self, ReferenceNames};
 use windtunnel_runtime::coordinator::CoordinatorConfig;
@@ -66,6 +67,7 @@ pub async fn run(arguments: PipelineArguments) -> anyhow::Result<()> {
         vertex_endpoint,
         checkpoints: arguments.checkpoints,
         privacy: arguments.privacy.as_deref().map(read_privacy).transpose()?,
+        destinations: Destinations::default(),
         coordinator: CoordinatorConfig {
             job: job_name(),
             shard: 0,

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use windtunnel_gcp::PredictionStats;
+use windtunnel_gcp::destinations::Destinations;
 use windtunnel_gcp::function::{FunctionConfig, serve};
 use windtunnel_gcp::job::{self, JobConfig};
 use windtunnel_gcp::world::{self, ReferenceNames};
@@ -148,6 +149,7 @@ impl<'a> Tunnel<'a> {
             region: options.region.clone(),
             vertex_endpoint: options.vertex_endpoint.clone(),
             checkpoints: folder.0.clone(),
+            destinations: Destinations::default(),
             coordinator: coordinator_config(scenario),
             privacy: scenario.privacy.clone(),
         };

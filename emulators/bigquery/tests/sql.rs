@@ -15,7 +15,7 @@ use serde_json::Value;
 use service::{Answer, Service};
 
 /// Cases that must answer as recorded; raised as more do.
-const PASSED_MIN: usize = 587;
+const PASSED_MIN: usize = 591;
 
 fn data() -> Option<String> {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../..");

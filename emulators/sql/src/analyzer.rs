@@ -27,7 +27,7 @@ mod signature;
 mod star;
 mod window;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 pub(crate) use coercion::{coerce_to, literal_to};
@@ -123,6 +123,8 @@ pub(crate) struct Analyzer<'a> {
     arguments: Vec<(String, Expr)>,
     /// Tables given to the table function being inlined.
     table_arguments: Vec<(String, select::Relation)>,
+    /// Dotted names as written, by their places, for messages.
+    dotted: HashMap<Offset, String>,
 }
 
 impl<'a> Analyzer<'a> {
@@ -150,6 +152,7 @@ impl<'a> Analyzer<'a> {
             view_depth: 0,
             arguments: Vec::new(),
             table_arguments: Vec::new(),
+            dotted: HashMap::new(),
         }
     }
 

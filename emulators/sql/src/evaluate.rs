@@ -10,13 +10,14 @@ mod relation;
 mod sets;
 mod window;
 
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use crate::catalog::{Catalog, Routine, TableDescription, TableName};
 use crate::error::{Result, SqlError};
+use crate::javascript;
 use crate::resolved::{Bound, ColumnId, CommonTable, Expr, Plan, ResolvedQuery};
 use crate::session::Session;
 use crate::value::{GroupKey, Value};
@@ -80,6 +81,7 @@ pub(crate) struct Evaluator<'p> {
     pub(crate) catalog: &'p dyn Catalog,
     common: RefCell<Vec<Common<'p>>>,
     remembered: RefCell<HashMap<(usize, Vec<GroupKey>), Remembered>>,
+    javascript: OnceCell<javascript::Engine>,
 }
 
 impl<'p> Evaluator<'p> {
@@ -93,7 +95,17 @@ impl<'p> Evaluator<'p> {
             catalog,
             common: RefCell::new(vec![Common::Unknown; common_tables]),
             remembered: RefCell::default(),
+            javascript: OnceCell::new(),
         }
+    }
+
+    /// The engine for functions in JavaScript, made when the first is called.
+    fn javascript(&self) -> Result<&javascript::Engine> {
+        if let Some(engine) = self.javascript.get() {
+            return Ok(engine);
+        }
+        let engine = javascript::Engine::new(self.session)?;
+        Ok(self.javascript.get_or_init(|| engine))
     }
 
     /// All rows of a query.

@@ -12,6 +12,7 @@ mod error;
 mod evaluate;
 mod functions;
 mod geography;
+mod javascript;
 mod json;
 mod lexer;
 mod limits;

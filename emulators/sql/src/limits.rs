@@ -37,3 +37,13 @@ pub(crate) const SCRIPT_STEPS_MAX: u64 = 1_000_000;
 /// Procedures and `EXECUTE IMMEDIATE` within each other: BigQuery allows 50 levels of calls; stacks here
 /// are smaller.
 pub(crate) const SCRIPT_DEPTH_MAX: usize = 20;
+
+/// Memory of a statement's functions in JavaScript: enough for the documents that one row holds.
+pub(crate) const JAVASCRIPT_MEMORY_BYTES_MAX: usize = 128 << 20;
+
+/// The stack of a function in JavaScript: a fraction of a thread's, deep enough for recursion over a tree.
+pub(crate) const JAVASCRIPT_STACK_BYTES_MAX: usize = 256 << 10;
+
+/// How long one call of a function in JavaScript goes on, in interrupts of the engine, which come every ten
+/// thousand steps: seconds, where BigQuery gives up after minutes.
+pub(crate) const JAVASCRIPT_INTERRUPTS_MAX: u32 = 10_000;

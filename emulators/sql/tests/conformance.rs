@@ -272,11 +272,6 @@ fn interval_matches(wanted: &str, months: i64, days: i64, nanos: i128) -> bool {
 
 /// Cases that need more than the language.
 fn needs_a_server(case: &Json) -> bool {
-    let text = format!(
-        "{} {}",
-        case["setup"].as_str().unwrap_or_default(),
-        case["query"].as_str().unwrap_or_default()
-    );
     let is_set = |key: &str| case.get(key).is_some_and(|value| !value.is_null());
     matches!(
         case["phase"].as_str(),
@@ -292,7 +287,6 @@ fn needs_a_server(case: &Json) -> bool {
         || is_set("headers")
         || is_set("parameters")
         || is_set("job_config")
-        || text.contains("LANGUAGE js")
 }
 
 #[test]
@@ -327,4 +321,4 @@ fn the_recorded_cases_answer_as_recorded() {
 }
 
 /// Cases that must answer as recorded; raised as more do.
-const PASSED_MIN: usize = 497;
+const PASSED_MIN: usize = 502;

@@ -1,23 +1,22 @@
 //! A streaming job, put together: source, coordinator, sink, scorer and object store over bounded
 //! channels, with its checkpoints in a folder. It runs until it is asked to drain.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use windtunnel_model::schema::{EVENTS_TABLE, WINDOWS_TABLE};
 use windtunnel_runtime::checkpoint::RecordError;
-use windtunnel_runtime::command::Table;
 use windtunnel_runtime::coordinator::{Coordinator, CoordinatorConfig};
 use windtunnel_runtime::driver::{Connectors, DriveError, drive};
 use windtunnel_runtime::limits::{BATCHES_MAX, COMMANDS_MAX, INPUTS_MAX};
 use windtunnel_runtime::metrics::Counters;
+use windtunnel_runtime::pipeline::Pipeline;
 use windtunnel_runtime::store::{DiskStore, StoreError};
 use windtunnel_stages::privacy::Privacy;
 
+use crate::destinations::Destinations;
 use crate::endpoints::{ConnectError, Endpoints};
 use crate::prediction_stats::PredictionStats;
 use crate::vertex::Vertex;
@@ -38,6 +37,8 @@ pub struct JobConfig {
     pub vertex_endpoint: String,
     /// Where the checkpoints are.
     pub checkpoints: PathBuf,
+    /// What becomes of tables that the pipeline names; the reference names none.
+    pub destinations: Destinations,
     /// The coordinator; `job` names a new job and is ignored where the folder holds one.
     pub coordinator: CoordinatorConfig,
     /// What is taken out of messages before anything is stored.
@@ -64,7 +65,7 @@ pub enum JobError {
     Source(String),
 }
 
-/// Runs a job until `drain` and answers with its last counters; they are published while it runs.
+/// Runs the reference pipeline until `drain` and answers with its last counters; they are published while it runs.
 ///
 /// # Errors
 /// [`JobError`].
@@ -75,9 +76,25 @@ pub async fn run(
     counters: watch::Sender<Counters>,
     stats: PredictionStats,
 ) -> Result<Counters, JobError> {
+    let pipeline = Pipeline::new(config.coordinator.dedup, config.coordinator.windows);
+    run_pipeline(pipeline, config, endpoints, drain, counters, stats).await
+}
+
+/// As [`run`], with a pipeline of one's own over the same messages and outputs.
+///
+/// # Errors
+/// [`JobError`].
+pub async fn run_pipeline(
+    pipeline: Pipeline,
+    config: JobConfig,
+    endpoints: &Endpoints,
+    drain: CancellationToken,
+    counters: watch::Sender<Counters>,
+    stats: PredictionStats,
+) -> Result<Counters, JobError> {
     let (store, log) = DiskStore::acquire(&config.checkpoints, &config.coordinator.job)?;
     let coordinator = CoordinatorConfig { job: store.job().to_owned(), ..config.coordinator };
-    let (coordinator, recovery) = Coordinator::start(coordinator, &log)?;
+    let (coordinator, recovery) = Coordinator::start_with(coordinator, pipeline, &log)?;
     let coordinator = coordinator.with_privacy(config.privacy);
     drop(log);
     let (inputs_sender, inputs) = mpsc::channel(INPUTS_MAX);
@@ -89,10 +106,10 @@ pub async fn run(
     let write_sink = WriteSink {
         channel: endpoints.write_channel()?,
         bearer: endpoints.bearer("BigQuery Storage Write")?,
-        tables: HashMap::from([
-            (Table::Events, config.names.table(EVENTS_TABLE)),
-            (Table::Windows, config.names.table(WINDOWS_TABLE)),
-        ]),
+        names: config.names.clone(),
+        bigquery: endpoints.bigquery().await?,
+        destinations: config.destinations,
+        encoders: write_sink::Encoders::default(),
     };
     let vertex = Vertex {
         http: reqwest::Client::new(),

@@ -3,10 +3,12 @@
 //! the runtime's inputs. Invariant: what is worth a retry is retried here; what is in doubt is reported
 //! as doubt, never guessed.
 
+pub mod destinations;
 pub mod endpoints;
 pub mod function;
 pub mod job;
 pub mod limits;
+pub mod named_rows;
 mod objects;
 mod prediction_stats;
 mod pubsub_source;

@@ -170,25 +170,29 @@ pub(crate) fn encoded_len(row: &Bytes) -> usize {
     row.len() + encoded_len_varint(row.len() as u64) + 1
 }
 
-fn text(number: u32, value: &str, out: &mut impl bytes::BufMut) {
+pub(crate) fn text(number: u32, value: &str, out: &mut impl bytes::BufMut) {
     delimited(number, value.as_bytes(), out);
 }
 
-fn delimited(number: u32, value: &[u8], out: &mut impl bytes::BufMut) {
+pub(crate) fn delimited(number: u32, value: &[u8], out: &mut impl bytes::BufMut) {
     encode_key(number, WireType::LengthDelimited, out);
     encode_varint(value.len() as u64, out);
     out.put_slice(value);
 }
 
-fn double(number: u32, value: f64, out: &mut impl bytes::BufMut) {
+pub(crate) fn double(number: u32, value: f64, out: &mut impl bytes::BufMut) {
     encode_key(number, WireType::SixtyFourBit, out);
     out.put_f64_le(value);
 }
 
-#[expect(clippy::cast_sign_loss, reason = "protobuf's int64 is two's complement in a varint")]
 fn time(number: u32, value: EventTime, out: &mut impl bytes::BufMut) {
+    varint(number, value.0, out);
+}
+
+#[expect(clippy::cast_sign_loss, reason = "protobuf's int64 is two's complement in a varint")]
+pub(crate) fn varint(number: u32, value: i64, out: &mut impl bytes::BufMut) {
     encode_key(number, WireType::Varint, out);
-    encode_varint(value.0 as u64, out);
+    encode_varint(value as u64, out);
 }
 
 #[cfg(test)]

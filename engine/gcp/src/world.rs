@@ -178,7 +178,10 @@ fn accept_existing<T>(
     }
 }
 
-fn accept_existing_rest<T>(what: String, made: Result<T, BQError>) -> Result<(), WorldError> {
+pub(crate) fn accept_existing_rest<T>(
+    what: String,
+    made: Result<T, BQError>,
+) -> Result<(), WorldError> {
     match made {
         Ok(_) => Ok(()),
         Err(BQError::ResponseError { error }) if error.error.code == 409 => Ok(()),

@@ -4,9 +4,10 @@
 //! What is decided stands in `conversation`, apart from sockets; a simulation uses the same code.
 
 mod conversation;
+mod tables;
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -18,30 +19,39 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use windtunnel_protos::bigquery::big_query_write_client::BigQueryWriteClient;
 use windtunnel_protos::bigquery::{
-    AppendRowsResponse, CreateWriteStreamRequest, FinalizeWriteStreamRequest, FlushRowsRequest,
-    WriteStream, write_stream,
+    AppendRowsResponse, FinalizeWriteStreamRequest, FlushRowsRequest,
 };
 use windtunnel_runtime::command::{
-    AppendError, AppendId, FatalError, Input, SinkCommand, StreamId, Table,
+    AppendError, AppendId, FatalError, Input, SinkCommand, StreamId,
 };
 
 pub use conversation::{
     Append, Conversation, Settled, Verdict, flushed, judge, refusal, stream_lost,
 };
 
+use crate::destinations::Destinations;
 use crate::endpoints::Bearer;
 use crate::limits::{APPENDS_IN_FLIGHT, BACKOFF, BACKOFF_MAX};
+use crate::named_rows::{RowEncoder, Unfit};
+use crate::world::ReferenceNames;
 
 type Client = BigQueryWriteClient<InterceptedService<Channel, Bearer>>;
 
 /// Where the rows go, and how to get there.
-#[derive(Clone)]
 pub(crate) struct WriteSink {
     pub(crate) channel: Channel,
     pub(crate) bearer: Bearer,
-    /// `projects/P/datasets/D/tables/T` of each table.
-    pub(crate) tables: HashMap<Table, String>,
+    /// The project, and the dataset of tables that are named without one.
+    pub(crate) names: ReferenceNames,
+    /// For tables that the pipeline names: making them and their columns.
+    pub(crate) bigquery: gcp_bigquery_client::Client,
+    pub(crate) destinations: Destinations,
+    /// What rows of the streams of such tables are encoded with, from the stream's making to its first append.
+    pub(crate) encoders: Encoders,
 }
+
+/// Encoders by stream, with the table of each.
+pub(crate) type Encoders = Mutex<HashMap<StreamId, (Arc<str>, Arc<RowEncoder>)>>;
 
 /// Carries commands out until their channel closes, then ends all connections.
 pub(crate) async fn run(
@@ -58,12 +68,12 @@ pub(crate) async fn run(
         while calls.try_join_next().is_some() {}
         match command {
             SinkCommand::Open { stream, table } => {
-                calls.spawn(open(Arc::clone(&sink), stream, table, inputs.clone()));
+                calls.spawn(tables::open(Arc::clone(&sink), stream, table, inputs.clone()));
             }
             SinkCommand::Append { append, stream, name, offset, rows } => {
                 let connection = connections.entry(stream).or_insert_with(|| {
                     names.insert(Arc::clone(&name), stream);
-                    connect(Arc::clone(&sink), name, inputs.clone())
+                    connect(Arc::clone(&sink), stream, name, inputs.clone())
                 });
                 let append = Append { id: append, offset, rows };
                 // A connection that has ended reported its own loss; what comes after shares it.
@@ -111,21 +121,6 @@ async fn persist<T, F: Future<Output = Result<T, Status>>>(
     }
 }
 
-#[tracing::instrument(name = "create_write_stream", skip_all)]
-async fn open(sink: Arc<WriteSink>, stream: StreamId, table: Table, inputs: mpsc::Sender<Input>) {
-    let parent = &sink.tables[&table];
-    let what = format!("CreateWriteStream of {parent}");
-    let result = persist(&what, || async {
-        let write_stream =
-            WriteStream { r#type: write_stream::Type::Buffered.into(), ..WriteStream::default() };
-        let request =
-            CreateWriteStreamRequest { parent: parent.clone(), write_stream: Some(write_stream) };
-        Ok(sink.client().await?.create_write_stream(request).await?.into_inner().name)
-    });
-    let result = result.await.map(Arc::from);
-    let _ended = inputs.send(Input::StreamOpened { stream, result }).await;
-}
-
 #[tracing::instrument(name = "flush_rows", skip_all, fields(rows))]
 async fn flush(sink: Arc<WriteSink>, name: Arc<str>, rows: u64, inputs: mpsc::Sender<Input>) {
     let offset = i64::try_from(rows).unwrap_or(i64::MAX) - 1;
@@ -150,17 +145,20 @@ async fn finalize(sink: Arc<WriteSink>, name: Arc<str>) {
 /// Starts a connection; appends go into the channel in the order of their offsets.
 fn connect(
     sink: Arc<WriteSink>,
+    stream: StreamId,
     name: Arc<str>,
     inputs: mpsc::Sender<Input>,
 ) -> mpsc::Sender<Append> {
     let (appends, receiver) = mpsc::channel(APPENDS_IN_FLIGHT);
-    tokio::spawn(converse(sink, name, receiver, inputs));
+    let named = sink.encoders.lock().unwrap_or_else(PoisonError::into_inner).remove(&stream);
+    tokio::spawn(converse(sink, name, named, receiver, inputs));
     appends
 }
 
 async fn converse(
     sink: Arc<WriteSink>,
     name: Arc<str>,
+    named: Option<(Arc<str>, Arc<RowEncoder>)>,
     mut appends: mpsc::Receiver<Append>,
     inputs: mpsc::Sender<Input>,
 ) {
@@ -172,15 +170,25 @@ async fn converse(
     // The service answers the call only after the first request, so both go on at the same time.
     let mut opened = std::pin::pin!(opened);
     let mut responses = None;
-    let mut conversation = Conversation::new(Arc::clone(&name));
+    let mut conversation = match &named {
+        Some((_, encoder)) => Conversation::with_encoder(Arc::clone(&name), Arc::clone(encoder)),
+        None => Conversation::new(Arc::clone(&name)),
+    };
     let mut refused = None;
     let reason = loop {
         tokio::select! {
             append = appends.recv(), if conversation.has_room() => {
                 let Some(append) = append else { break None };
+                let parts = match conversation.append(&append) {
+                    Ok(parts) => parts,
+                    Err(unfit) => {
+                        let table = named.as_ref().map(|(table, _)| &**table).unwrap_or_default();
+                        break Some(not_sent(&sink, table, append.id, unfit, &inputs).await);
+                    }
+                };
                 let mut failed = false;
-                for request in conversation.append(&append) {
-                    failed |= requests.send(request).await.is_err();
+                for part in parts {
+                    failed |= requests.send(part).await.is_err();
                 }
                 if failed {
                     break Some("the connection was closed".to_owned());
@@ -228,6 +236,28 @@ async fn converse(
     }
     while let Some(append) = appends.recv().await {
         lost(&inputs, append.id, &reason).await;
+    }
+}
+
+/// Reports an append whose rows are not sent as they are, and says why the stream ends.
+async fn not_sent(
+    sink: &WriteSink,
+    table: &str,
+    append: AppendId,
+    unfit: Unfit,
+    inputs: &mpsc::Sender<Input>,
+) -> String {
+    match unfit {
+        Unfit::Refused(rows) => {
+            let result = Err(AppendError::RowsRefused(rows));
+            let _ended = inputs.send(Input::Appended { append, result }).await;
+            "rows do not fit their table".to_owned()
+        }
+        Unfit::NewColumns(columns) => {
+            let reason = tables::add_columns(sink, table, &columns).await;
+            lost(inputs, append, &reason).await;
+            reason
+        }
     }
 }
 

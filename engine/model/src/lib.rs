@@ -6,6 +6,7 @@ mod batch;
 mod id;
 mod message;
 mod reject;
+mod row;
 pub mod schema;
 mod stored;
 mod time;
@@ -19,6 +20,7 @@ pub use message::{
     ATTRIBUTE_SOURCE, ATTRIBUTE_SOURCE_MESSAGE_ID, Message, Origin, Replay,
 };
 pub use reject::{Reject, RejectReason, Stage};
+pub use row::TableRows;
 pub use stored::{Reader, Stored, Torn, schema_of, store_text, store_varint};
 pub use time::{EventTime, ProcessingTime, TimeError};
 pub use window::{Aggregate, WindowRow};

@@ -6,17 +6,19 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use windtunnel_model::{AckId, EventBatch, Message, WindowRow};
+use windtunnel_model::{AckId, EventBatch, Message, TableRows, WindowRow};
 
 use crate::checkpoint::Checkpoint;
 
 /// A table that the pipeline writes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Table {
     /// One row for an event.
     Events,
     /// One row for a device and window.
     Windows,
+    /// A table that the pipeline names, in the sink's own terms.
+    Named(Arc<str>),
 }
 
 /// Rows on their way to a table. They are shared, because they are kept until they are visible:
@@ -27,6 +29,8 @@ pub enum Rows {
     Events(Arc<EventBatch>),
     /// Closed windows.
     Windows(Arc<Vec<WindowRow>>),
+    /// Rows of a table that the pipeline names.
+    Named(Arc<TableRows>),
 }
 
 impl Rows {
@@ -36,6 +40,7 @@ impl Rows {
         match self {
             Self::Events(batch) => batch.events.len() as u64,
             Self::Windows(rows) => rows.len() as u64,
+            Self::Named(rows) => rows.len() as u64,
         }
     }
 }

@@ -11,13 +11,14 @@ mod answers;
 mod epoch;
 mod intake;
 mod lane;
+mod lanes;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use prost::Message as _;
-use windtunnel_model::{AckId, EventBatch, EventTime, ProcessingTime, WindowRow};
+use windtunnel_model::{AckId, EventBatch, EventTime, ProcessingTime};
 use windtunnel_stages::dedup::DedupConfig;
 use windtunnel_stages::privacy::Privacy;
 use windtunnel_stages::window::WindowConfig;
@@ -32,7 +33,8 @@ use crate::metrics::Counters;
 use crate::pipeline::{Outcome, Pipeline};
 
 use epoch::{Epoch, State};
-use lane::{Ids, Lane};
+use lane::Ids;
+use lanes::Lanes;
 
 /// What a coordinator is set up with.
 #[derive(Debug, Clone)]
@@ -90,8 +92,7 @@ pub struct Coordinator {
     epochs: VecDeque<Epoch>,
     next_epoch: u64,
     scoring: VecDeque<Scoring>,
-    events: Lane,
-    windows: Lane,
+    lanes: Lanes,
     streams: Vec<StreamState>,
     /// Objects that are not known to be stored, with the epoch that made them.
     objects: BTreeMap<Arc<str>, (u64, Bytes)>,
@@ -135,8 +136,7 @@ impl Coordinator {
             epochs: VecDeque::new(),
             next_epoch: last.as_ref().map_or(1, |record| record.epoch + 1),
             scoring: VecDeque::new(),
-            events: Lane::new(Table::Events),
-            windows: Lane::new(Table::Windows),
+            lanes: Lanes::default(),
             streams: Vec::new(),
             objects: BTreeMap::new(),
             ids: Ids::default(),
@@ -197,8 +197,7 @@ impl Coordinator {
             Input::Pulled(messages) => self.pulled(messages, now, out),
             Input::StreamOpened { stream, result } => {
                 let name = result?;
-                self.events.opened(stream, &name, out);
-                self.windows.opened(stream, &name, out);
+                self.lanes.opened(stream, &name, out);
             }
             Input::Appended { append, result } => self.appended(append, result, now, out)?,
             Input::Scored { score, outcomes, model_version } => {
@@ -221,8 +220,7 @@ impl Coordinator {
             Input::Tick => self.time_passed(now, out),
             Input::Drain => self.drain(now, out),
         }
-        self.events.tick(now, &mut self.ids, out);
-        self.windows.tick(now, &mut self.ids, out);
+        self.lanes.tick(now, &mut self.ids, out);
         self.close_if_due(now);
         self.save_if_complete(out);
         self.finish(now, out);
@@ -271,28 +269,30 @@ impl Coordinator {
                 out.push(Command::Score(command));
                 self.scoring.push_back(Scoring { id, epoch: number, batch, answer: None });
             } else {
-                self.events.push(number, Rows::Events(batch), &mut self.ids, out);
+                self.lanes.push(Table::Events, number, Rows::Events(batch), &mut self.ids, out);
             }
         }
-        self.push_windows(number, outcome.windows, out);
-    }
-
-    fn push_windows(&mut self, epoch: u64, rows: Vec<WindowRow>, out: &mut Vec<Command>) {
-        if rows.is_empty() {
-            return;
+        if !outcome.windows.is_empty() {
+            self.counters.window_rows += outcome.windows.len() as u64;
+            let rows = Rows::Windows(Arc::new(outcome.windows));
+            self.lanes.push(Table::Windows, number, rows, &mut self.ids, out);
         }
-        self.counters.window_rows += rows.len() as u64;
-        self.windows.push(epoch, Rows::Windows(Arc::new(rows)), &mut self.ids, out);
+        for (table, rows) in outcome.named {
+            self.counters.named_rows += rows.len() as u64;
+            let rows = Rows::Named(Arc::new(rows));
+            self.lanes.push(Table::Named(table), number, rows, &mut self.ids, out);
+        }
     }
 
     fn drain(&mut self, now: ProcessingTime, out: &mut Vec<Command>) {
         if matches!(self.phase, Phase::Draining | Phase::Drained) {
             return;
         }
-        let rows = self.pipeline.drain();
-        if !rows.is_empty() || self.open_epoch().is_some() {
-            let number = self.ensure_open(now);
-            self.push_windows(number, rows, out);
+        let outcome = self.pipeline.drain();
+        if !outcome.is_empty() {
+            self.place(outcome, Vec::new(), now, out);
+        }
+        if self.open_epoch().is_some() {
             self.close(now);
         }
         self.phase = Phase::Draining;
@@ -335,16 +335,10 @@ impl Coordinator {
             return;
         };
         let number = epoch.number;
-        if epoch.state != State::Closed
-            || epoch.unscored > 0
-            || !self.events.is_complete(number)
-            || !self.windows.is_complete(number)
-        {
+        if epoch.state != State::Closed || epoch.unscored > 0 || !self.lanes.are_complete(number) {
             return;
         }
-        for (name, rows) in
-            [self.events.seal(number), self.windows.seal(number)].into_iter().flatten()
-        {
+        for (name, rows) in self.lanes.seal(number) {
             epoch.targets.push((Arc::clone(&name), rows));
             match self.streams.iter_mut().find(|stream| stream.name == name) {
                 Some(stream) => stream.saved = rows,
@@ -429,9 +423,7 @@ impl Coordinator {
         }
         let recovered = self.objects.is_empty() && !self.streams.iter().any(|it| it.abandoned);
         if self.phase == Phase::Draining && self.epochs.is_empty() && recovered {
-            for name in
-                [self.events.stream_name(), self.windows.stream_name()].into_iter().flatten()
-            {
+            for name in self.lanes.stream_names() {
                 out.push(Command::Sink(SinkCommand::Finalize { name: Arc::clone(name) }));
             }
             self.phase = Phase::Drained;

@@ -25,6 +25,8 @@ pub struct Counters {
     pub rejects: BTreeMap<RejectReason, u64>,
     /// Rows of closed windows.
     pub window_rows: u64,
+    /// Rows of tables that the pipeline names.
+    pub named_rows: u64,
     /// Rows without a score although predictions are on.
     pub degraded: u64,
     /// Messages acknowledged.

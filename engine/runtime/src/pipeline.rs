@@ -3,11 +3,15 @@
 //! coordinator's; this is the data's way alone. Invariant: every message of a batch ends as a row, as
 //! a reject, or as a known duplicate.
 
+use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
+use bytes::Bytes;
+use serde::Serialize;
 use windtunnel_model::{
-    Aggregate, Event, EventBatch, EventKey, EventTime, Message, ProcessingTime, Reject,
-    RejectReason, Replay, Stage, WindowRow,
+    AckId, Aggregate, Event, EventBatch, EventKey, EventTime, Message, Origin, ProcessingTime,
+    Reject, RejectReason, Replay, Stage, TableRows, WindowRow,
 };
 use windtunnel_stages::decode::{decode, reject};
 use windtunnel_stages::dedup::DedupConfig;
@@ -55,6 +59,8 @@ pub struct Outcome {
     pub duplicates: u64,
     /// Windows that the batch closed.
     pub windows: Vec<WindowRow>,
+    /// Rows of tables that the pipeline names.
+    pub named: BTreeMap<Arc<str>, TableRows>,
     accepted: Vec<u32>,
 }
 
@@ -62,6 +68,32 @@ impl Outcome {
     /// An event of the batch becomes a row; called in the order of the batch.
     pub fn accept(&mut self, index: u32) {
         self.accepted.push(index);
+    }
+
+    /// A row of a table that the pipeline names: `TABLE`, or `DATASET.TABLE`. It must become a JSON object
+    /// with the table's columns; `message` is what it comes from, which becomes a dead letter when the
+    /// table refuses the row. What cannot become JSON is such a refusal.
+    ///
+    /// [`windtunnel_stages::template::Template`] makes names out of an event's own values.
+    pub fn row(&mut self, table: &str, row: &impl Serialize, message: Option<&Message>) {
+        let rows = match self.named.get_mut(table) {
+            Some(rows) => rows,
+            None => self.named.entry(table.into()).or_default(),
+        };
+        if let Err(error) = rows.push(row, message) {
+            self.rejects.push(refused_row(message, b"", format!("table {table}: {error}")));
+        }
+    }
+
+    /// Whether nothing came out.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        let Self { events, rejects, duplicates, windows, named, accepted: _ } = self;
+        events.events.is_empty()
+            && rejects.is_empty()
+            && *duplicates == 0
+            && windows.is_empty()
+            && named.is_empty()
     }
 }
 
@@ -174,6 +206,19 @@ pub fn late(index: u32, watermark: EventTime, batch: &EventBatch, out: &mut Outc
     });
 }
 
+/// The dead letter of a row that its table refuses: the message that it comes from, or where there is none
+/// the row itself.
+pub(crate) fn refused_row(message: Option<&Message>, row: &[u8], detail: String) -> Reject {
+    let itself = || Message {
+        ack: AckId(0),
+        data: Bytes::copy_from_slice(row),
+        publish_time: EventTime(0),
+        origin: Origin::Pubsub { message_id: String::new(), attributes: BTreeMap::new() },
+    };
+    let message = message.cloned().unwrap_or_else(itself);
+    reject(&message, Stage::Sink, RejectReason::RowRefused, detail)
+}
+
 /// A pipeline over messages, events and device windows, with its state.
 pub struct Pipeline(Box<dyn Runs<u32, EventBatch, Outcome>>);
 
@@ -203,10 +248,10 @@ impl Pipeline {
     }
 
     /// Closes all windows: the source is drained for good.
-    pub fn drain(&mut self) -> Vec<WindowRow> {
+    pub fn drain(&mut self) -> Outcome {
         let mut out = Outcome::default();
         self.0.drain(&EventBatch::default(), &mut out);
-        out.windows
+        out
     }
 
     /// The watermark.
@@ -249,10 +294,7 @@ impl fmt::Debug for Pipeline {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
     use proptest::prelude::*;
-    use std::collections::BTreeMap;
-    use windtunnel_model::{AckId, EventTime, Origin};
 
     fn message(id: u64, data: String) -> Message {
         Message {
@@ -332,7 +374,7 @@ mod tests {
             (0, 0, 1),
             "it is the event that it always was"
         );
-        assert_eq!(pipeline.drain().len(), 1, "only the first event's window");
+        assert_eq!(pipeline.drain().windows.len(), 1, "only the first event's window");
     }
 
     #[test]
@@ -351,6 +393,10 @@ mod tests {
         assert_eq!((outcome.rejects.len(), outcome.events.events.len()), (0, 1));
         assert_eq!(pipeline.watermark().to_string(), "2024-01-01T12:09:00.000000Z");
         assert_eq!(pipeline.ahead(), 50);
-        assert_eq!(pipeline.drain().len(), 2, "the window in the future closes with the drain");
+        assert_eq!(
+            pipeline.drain().windows.len(),
+            2,
+            "the window in the future closes with the drain"
+        );
     }
 }

@@ -6,23 +6,26 @@
 
 #![expect(clippy::unwrap_used, reason = "a failing test may panic anywhere")]
 
+#[path = "exactly_once/world.rs"]
+mod world;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use bytes::Bytes;
 use proptest::prelude::*;
 use windtunnel_model::{AckId, EventBatch, EventTime, Message, Origin, ProcessingTime};
-use windtunnel_runtime::command::{AppendError, Command, Input, Rows, ScoreOutcome, SinkCommand};
+use windtunnel_runtime::command::{Command, Input, SinkCommand};
 use windtunnel_runtime::coordinator::{Coordinator, CoordinatorConfig, Phase};
 use windtunnel_runtime::flow::source;
 use windtunnel_runtime::pipeline::{self, Pipeline};
 use windtunnel_stages::dedup::DedupConfig;
+use windtunnel_stages::template::Template;
 use windtunnel_stages::window::WindowConfig;
 use windtunnel_stages::windowing::{Accumulation, Trigger, Values, WindowFn, Windowing};
 
+use world::{World, is_refused};
+
 const MESSAGES: u64 = 40;
-/// Ids of messages whose rows the table refuses.
-const REFUSED: u64 = 13;
 /// Ids of messages that cannot be decoded.
 const MALFORMED: u64 = 7;
 
@@ -59,154 +62,6 @@ fn message(id: u64) -> Message {
     }
 }
 
-#[derive(Default)]
-struct Stream {
-    rows: Vec<String>,
-    visible: usize,
-    finalized: bool,
-}
-
-/// Everything that survives a crash of the engine.
-#[derive(Default)]
-struct World {
-    streams: BTreeMap<Arc<str>, Stream>,
-    objects: BTreeMap<Arc<str>, Bytes>,
-    log: Vec<Bytes>,
-    checkpointed: BTreeMap<Arc<str>, u64>,
-    acked: BTreeSet<u64>,
-}
-
-impl World {
-    fn visible(&self) -> Vec<String> {
-        self.streams.values().flat_map(|stream| &stream.rows[..stream.visible]).cloned().collect()
-    }
-
-    fn dead_letters(&self) -> Vec<String> {
-        let mut ids = Vec::new();
-        for content in self.objects.values() {
-            for line in std::str::from_utf8(content).unwrap().lines() {
-                let from = line.find("\"message_id\":\"").unwrap() + 14;
-                ids.push(line[from..].split('"').next().unwrap().to_owned());
-            }
-        }
-        ids
-    }
-
-    /// Carries a command out; the answer is what the engine would hear.
-    fn carry_out(&mut self, command: Command, misfortune: u8) -> Option<Input> {
-        match command {
-            Command::Sink(SinkCommand::Open { stream, table }) => {
-                let name: Arc<str> = format!("{table:?}-{}", self.streams.len()).into();
-                self.streams.insert(Arc::clone(&name), Stream::default());
-                Some(Input::StreamOpened { stream, result: Ok(name) })
-            }
-            Command::Sink(SinkCommand::Append { append, name, offset, rows, .. }) => {
-                let result = self.append(&name, offset, &rows, misfortune);
-                Some(Input::Appended { append, result })
-            }
-            Command::Sink(SinkCommand::Flush { name, rows }) => {
-                let stream = self.streams.get_mut(&name).expect("a stream that was opened");
-                assert!(rows as usize <= stream.rows.len(), "flush beyond the end of {name}");
-                let promised = self.checkpointed.get(&name).copied().unwrap_or_default();
-                assert!(rows <= promised, "flush of {name} beyond its checkpoint");
-                stream.visible = stream.visible.max(rows as usize);
-                Some(Input::Flushed { name, result: Ok(rows) })
-            }
-            Command::Sink(SinkCommand::Finalize { name }) => {
-                self.streams.get_mut(&name).expect("a stream that was opened").finalized = true;
-                None
-            }
-            Command::Score(command) => {
-                let outcomes = command.batch.events.iter().map(|_| match misfortune {
-                    1 => ScoreOutcome::Degraded,
-                    _ => ScoreOutcome::Value(0.5),
-                });
-                let outcomes = outcomes.collect();
-                Some(Input::Scored {
-                    score: command.score,
-                    outcomes,
-                    model_version: "1".to_owned(),
-                })
-            }
-            Command::Object(object) => {
-                let before = self.objects.insert(Arc::clone(&object.name), object.content.clone());
-                assert!(before.is_none_or(|before| before == object.content), "other bytes");
-                Some(Input::ObjectWritten { name: object.name, result: Ok(()) })
-            }
-            Command::SaveCheckpoint(checkpoint) => {
-                use prost::Message as _;
-                let record =
-                    windtunnel_runtime::checkpoint::Record::decode(checkpoint.bytes.clone())
-                        .unwrap();
-                for stream in record.streams {
-                    self.checkpointed.insert(stream.name.into(), stream.rows);
-                }
-                if checkpoint.is_snapshot {
-                    self.log.clear();
-                }
-                self.log.push(checkpoint.bytes);
-                Some(Input::CheckpointSaved { epoch: checkpoint.epoch, result: Ok(()) })
-            }
-            Command::Ack(ids) => {
-                let rows: BTreeSet<_> = self.visible().into_iter().collect();
-                let letters: BTreeSet<_> = self.dead_letters().into_iter().collect();
-                for AckId(id) in ids {
-                    let placed =
-                        rows.contains(&format!("e{id}")) || letters.contains(&id.to_string());
-                    assert!(placed, "message {id} was acknowledged before it was anywhere");
-                    self.acked.insert(id);
-                }
-                None
-            }
-        }
-    }
-
-    /// Misfortunes: 1 the request is lost, 2 the response is lost after the rows were taken.
-    fn append(
-        &mut self,
-        name: &Arc<str>,
-        offset: u64,
-        rows: &Rows,
-        misfortune: u8,
-    ) -> Result<(), AppendError> {
-        let stream = self.streams.get_mut(name).expect("a stream that was opened");
-        let lost = |what: &str| Err(AppendError::StreamLost(what.to_owned()));
-        if misfortune == 1 || stream.finalized {
-            return lost("unavailable");
-        }
-        if offset != stream.rows.len() as u64 {
-            return lost("the offset is not the end of the stream");
-        }
-        let texts: Vec<String> = match rows {
-            Rows::Events(batch) => {
-                batch.events.iter().map(|event| batch.text(event.event_id).to_owned()).collect()
-            }
-            Rows::Windows(rows) => rows
-                .iter()
-                .map(|row| format!("w {} {} {}", row.start.0, row.device_id, row.aggregate.count))
-                .collect(),
-        };
-        let refused: Vec<_> = texts
-            .iter()
-            .enumerate()
-            .filter(|(_, text)| is_refused(text))
-            .map(|(index, _)| (index as u32, "no such column".to_owned()))
-            .collect();
-        if !refused.is_empty() {
-            return Err(AppendError::RowsRefused(refused));
-        }
-        stream.rows.extend(texts);
-        if misfortune == 2 { lost("connection reset") } else { Ok(()) }
-    }
-}
-
-fn is_refused(event_id: &str) -> bool {
-    event_id
-        .strip_prefix('e')
-        .and_then(|id| id.parse::<u64>().ok())
-        .is_some_and(|id| id.is_multiple_of(REFUSED))
-}
-
 /// One run of the engine over a world: choices come from bytes, and calm follows when they are used up.
 struct Run<'a> {
     choices: std::slice::Iter<'a, u8>,
@@ -215,6 +70,7 @@ struct Run<'a> {
     /// Crash before this command is carried out, counted from 1.
     crash_at: Option<usize>,
     carried_out: usize,
+    pipeline: fn() -> Pipeline,
 }
 
 impl Run<'_> {
@@ -225,7 +81,8 @@ impl Run<'_> {
     /// Runs the engine until it has drained or crashed; true when it has drained.
     fn run_engine(&mut self) -> bool {
         let (mut coordinator, mut commands) =
-            Coordinator::start(config(), &self.world.log).expect("the log is whole");
+            Coordinator::start_with(config(), (self.pipeline)(), &self.world.log)
+                .expect("the log is whole");
         let mut waiting: Vec<Command> = Vec::new();
         let mut delivered = BTreeSet::new();
         let mut draining = false;
@@ -336,9 +193,50 @@ fn judge(world: &World) {
     assert_eq!(world.acked.len() as u64, MESSAGES);
 }
 
-fn run_to_the_end(choices: &[u8], crash_at: Option<usize>) -> usize {
-    let mut run =
-        Run { choices: choices.iter(), world: World::default(), now: 0, crash_at, carried_out: 0 };
+/// Pipelines that must end alike: the reference, and one whose events go to tables that it names.
+const PIPELINES: [fn() -> Pipeline; 2] = [reference, by_name];
+
+fn reference() -> Pipeline {
+    Pipeline::new(config().dedup, config().windows)
+}
+
+/// The reference's stages, but each device has a table of its own.
+fn by_name() -> Pipeline {
+    let windows = config().windows;
+    let table = Template::parse("events_{device_id}").unwrap();
+    Pipeline::of(Box::new(
+        source::<u32, EventBatch>()
+            .map(pipeline::read)
+            .keyed(pipeline::shard_key, pipeline::happened)
+            .distinct(
+                "dedup",
+                DedupConfig::default(),
+                pipeline::identity,
+                |_, _, out: &mut pipeline::Outcome| out.duplicates += 1,
+            )
+            .filter_map(pipeline::accept)
+            .window(
+                "device_windows",
+                windows.windowing(),
+                Values,
+                pipeline::device,
+                pipeline::window_row,
+                pipeline::late,
+            )
+            .sink(move |index, batch: &EventBatch, out| {
+                let event = &batch.events[index as usize];
+                let mut name = String::new();
+                table.write(|_| Some(batch.text(event.device_id)), &mut name);
+                let row = BTreeMap::from([("event_id", batch.text(event.event_id))]);
+                out.row(&name, &row, Some(batch.message_of(event)));
+            })
+            .build(windows.watermark()),
+    ))
+}
+
+fn run_to_the_end(choices: &[u8], crash_at: Option<usize>, pipeline: fn() -> Pipeline) -> usize {
+    let (choices, world) = (choices.iter(), World::default());
+    let mut run = Run { choices, world, now: 0, crash_at, carried_out: 0, pipeline };
     while !run.run_engine() {}
     judge(&run.world);
     run.carried_out
@@ -346,16 +244,20 @@ fn run_to_the_end(choices: &[u8], crash_at: Option<usize>) -> usize {
 
 #[test]
 fn a_calm_run_places_every_message_once() {
-    run_to_the_end(&[], None);
+    for pipeline in PIPELINES {
+        run_to_the_end(&[], None, pipeline);
+    }
 }
 
 #[test]
 fn a_crash_before_any_single_command_changes_nothing() {
     for choices in [&[][..], &[9, 33, 6, 12, 60, 3, 90, 45, 5, 15, 21, 66, 30, 4, 2, 1, 99, 18][..]]
     {
-        let commands = run_to_the_end(choices, None);
-        for crash_at in 1..=commands {
-            run_to_the_end(choices, Some(crash_at));
+        for pipeline in PIPELINES {
+            let commands = run_to_the_end(choices, None, pipeline);
+            for crash_at in 1..=commands {
+                run_to_the_end(choices, Some(crash_at), pipeline);
+            }
         }
     }
 }
@@ -366,9 +268,9 @@ proptest! {
     })]
     #[test]
     fn any_fate_places_every_message_once(
-        choices in proptest::collection::vec(any::<u8>(), 0..400)
+        choices in proptest::collection::vec(any::<u8>(), 0..400), pipeline in 0..PIPELINES.len(),
     ) {
-        run_to_the_end(&choices, None);
+        run_to_the_end(&choices, None, PIPELINES[pipeline]);
     }
 }
 

@@ -173,7 +173,7 @@ fn carry_out(command: Command, streams: &mut u64, out: &mut String) -> Option<In
         Command::Sink(SinkCommand::Append { append, rows, .. }) => {
             let refused = match &rows {
                 Rows::Events(batch) => batch.events.len() > 2,
-                Rows::Windows(_) => false,
+                Rows::Windows(_) | Rows::Named(_) => false,
             };
             let result = match refused {
                 true => Err(AppendError::RowsRefused(vec![(0, "no".to_owned())])),

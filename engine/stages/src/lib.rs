@@ -13,6 +13,7 @@ pub mod preprocess;
 pub mod privacy;
 pub mod score;
 pub mod stateful;
+pub mod template;
 pub mod testing;
 pub mod validate;
 pub mod watermark;

@@ -10,10 +10,10 @@ use arrow::datatypes::{Float64Type, Int64Type, TimestampMicrosecondType};
 use bytes::Bytes;
 use hdrhistogram::Histogram;
 use prost::Message as _;
+use windtunnel_model::schema::{EVENTS_TABLE, WINDOWS_TABLE};
 use windtunnel_model::{EventTime, Reader, Stored as _};
 use windtunnel_protos::pubsub::PubsubMessage;
 use windtunnel_runtime::checkpoint::Record;
-use windtunnel_runtime::command::Table;
 use windtunnel_simulator::{CanonicalEvent, Ledger, PlannedEvent, id_hash};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -120,11 +120,11 @@ impl Observer {
 
     /// Looks at the rows that have become visible.
     pub(super) fn look(&mut self, bigquery: &Bigquery, net: &mut Net) {
-        for batch in bigquery.rows(Table::Events, self.seen[0]) {
+        for batch in bigquery.rows(EVENTS_TABLE, self.seen[0]) {
             self.seen[0] += batch.num_rows();
             self.event_rows(&batch, net);
         }
-        for batch in bigquery.rows(Table::Windows, self.seen[1]) {
+        for batch in bigquery.rows(WINDOWS_TABLE, self.seen[1]) {
             self.seen[1] += batch.num_rows();
             self.window_rows(&batch);
         }

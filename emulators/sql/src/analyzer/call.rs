@@ -96,6 +96,10 @@ impl Analyzer<'_> {
             .zip(&fit.targets)
             .map(|(arg, target)| coerce_to(self.session, arg, target))
             .collect::<Result<Vec<_>>>()?;
+        if matches!(name, "GREATEST" | "LEAST") && !fit.result.is_orderable() {
+            let text = format!("{name} is not defined for arguments of type {}", fit.result);
+            return Err(SqlError::at(at, text));
+        }
         // Overloads stand in several lists: find the list that the number falls into.
         let mut signature = number;
         for function in functions::scalar(name) {
@@ -132,14 +136,6 @@ impl Analyzer<'_> {
                 let signature = if name == "IFNULL" { TWO_ALIKE } else { MANY_ALIKE };
                 let args = self.resolve_all(&args)?;
                 let (values, expr_type) = self.function_form(name, signature, args, at)?;
-                if values.is_empty() {
-                    let reason = "Unable to determine type for function return type of kind T1";
-                    let text = format!(
-                        "No matching signature for function COALESCE with no arguments\n  \
-                         Signature: COALESCE([T1, ...])\n    {reason}"
-                    );
-                    return Err(SqlError::at(at, text));
-                }
                 Expr { kind: ExprKind::Coalesce(values), expr_type, at }
             }
             ("ZEROIFNULL", [value]) => {

@@ -11,6 +11,7 @@ use crate::resolved::{Comparison, Expr, ExprKind, Origin};
 use crate::session::Session;
 use crate::sql_type::{StructField, Type};
 use crate::value::Value;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 impl Analyzer<'_> {
@@ -337,7 +338,12 @@ fn case_mismatch(operand: Option<&Expr>, whens: &[Expr], thens: &[Expr], at: Off
         let typed = thens.iter().filter(|then| !then.is_untyped_null());
         text += &format!(
             "; all THEN/ELSE arguments must be coercible to a common type but found: {}",
-            type_set(typed.map(|then| &then.expr_type))
+            typed
+                .map(|then| then.expr_type.to_string())
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect::<Vec<_>>()
+                .join(", ")
         );
     }
     let pairs: Vec<String> =

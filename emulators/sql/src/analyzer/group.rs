@@ -20,6 +20,13 @@ pub(super) struct Grouping {
     pub(super) sets: Option<Vec<Vec<usize>>>,
 }
 
+/// The columns of the rows before grouping, for messages.
+pub(super) struct Ungrouped<'a> {
+    pub(super) names: HashMap<ColumnId, String>,
+    /// Dotted names as written, by their places.
+    pub(super) dotted: &'a HashMap<Offset, String>,
+}
+
 impl Analyzer<'_> {
     /// Resolves `GROUP BY`. `resolve_item` turns an item into an expression (ordinals and aliases count).
     pub(super) fn grouping(
@@ -147,7 +154,7 @@ impl Analyzer<'_> {
 pub(super) fn over_groups(
     expr: &mut Expr,
     keys: &[(ColumnId, Expr)],
-    ungrouped: &HashMap<ColumnId, String>,
+    ungrouped: &Ungrouped<'_>,
     clause: &str,
 ) -> Result<()> {
     let mut left: Option<(ColumnId, Offset)> = None;
@@ -158,7 +165,7 @@ pub(super) fn over_groups(
             return false;
         }
         if let Some(id) = as_column(part)
-            && ungrouped.contains_key(&id)
+            && ungrouped.names.contains_key(&id)
         {
             left.get_or_insert((id, part.at));
         }
@@ -168,9 +175,12 @@ pub(super) fn over_groups(
     match left {
         None => Ok(()),
         Some((id, at)) => {
-            let name = &ungrouped[&id];
+            let name = match ungrouped.dotted.get(&at) {
+                Some(dotted) => dotted.clone(),
+                None => format!("column {}", ungrouped.names[&id]),
+            };
             let text = format!(
-                "{clause} expression references column {name} which is neither grouped nor aggregated"
+                "{clause} expression references {name} which is neither grouped nor aggregated"
             );
             Err(SqlError::at(at, text))
         }
@@ -178,9 +188,9 @@ pub(super) fn over_groups(
 }
 
 /// Subqueries in an expression now read keys instead of the ungrouped columns.
-fn mend_outer(expr: &mut Expr, keys: &[(ColumnId, Expr)], ungrouped: &HashMap<ColumnId, String>) {
+fn mend_outer(expr: &mut Expr, keys: &[(ColumnId, Expr)], ungrouped: &Ungrouped<'_>) {
     let mend = |subquery: &mut Subquery| {
-        if !subquery.outer.iter().any(|id| ungrouped.contains_key(id)) {
+        if !subquery.outer.iter().any(|id| ungrouped.names.contains_key(id)) {
             return;
         }
         let mut read = BTreeSet::new();
@@ -192,7 +202,7 @@ fn mend_outer(expr: &mut Expr, keys: &[(ColumnId, Expr)], ungrouped: &HashMap<Co
             }
             true
         });
-        subquery.outer.retain(|id| !ungrouped.contains_key(id));
+        subquery.outer.retain(|id| !ungrouped.names.contains_key(id));
         subquery.outer.extend(read);
     };
     visit_expr_mut(expr, &mut |part| {

@@ -25,6 +25,7 @@ impl Analyzer<'_> {
             }
             (Found::Alias(value), rest) => (Expr { at: first.at, ..value }, rest),
             (Found::Row(variable), [field, rest @ ..]) => {
+                self.dotted.insert(first.at, format!("{}.{}", first.name, field.name));
                 (row_field(&variable, field, first.at)?, rest)
             }
             (Found::Row(variable), []) => (variable.row(first.at), rest),

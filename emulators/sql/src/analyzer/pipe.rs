@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use super::Analyzer;
-use super::group::over_groups;
+use super::group::{Ungrouped, over_groups};
 use super::scope::{Names, RangeVariable, ScopeColumn};
 use super::select::{Relation, windows_over};
 use super::window::window_exprs;
 use crate::ast::{self, PipeOperator, SelectItem};
 use crate::error::{Offset, Result, SqlError};
-use crate::resolved::{Aggregate, Column, Expr, Plan, SortItem};
+use crate::resolved::{Aggregate, Column, ColumnId, Expr, Plan, SortItem};
 use crate::sql_type::Type;
 
 impl Analyzer<'_> {
@@ -201,9 +201,8 @@ impl Analyzer<'_> {
         group_by: Option<&ast::GroupBy>,
         order_by_groups: bool,
     ) -> Result<(Plan, Names)> {
-        let ungrouped = plan.outputs().into_iter().map(|id| (id, String::new())).collect();
         let mut keys = Vec::new();
-        let (mut selected, grouping, mut windows, calls) = self.with_names(names, |this| {
+        let resolved = self.with_names(names, |this| {
             let selected = this.select_items(items, true)?;
             let calls = std::mem::take(&mut this.collector.aggregates);
             let windows = std::mem::take(&mut this.collector.windows);
@@ -224,8 +223,14 @@ impl Analyzer<'_> {
                     this.grouping(group_by, &mut |this, expr| this.resolve(expr))?
                 }
             };
-            Ok((selected, grouping, windows, calls))
+            Ok((selected, grouping, windows, calls, this.visible_names()))
         })?;
+        let (mut selected, grouping, mut windows, calls, visible) = resolved;
+        let name_of = |id: &ColumnId| visible.get(id).cloned().unwrap_or_default();
+        let ungrouped = Ungrouped {
+            names: plan.outputs().into_iter().map(|id| (id, name_of(&id))).collect(),
+            dotted: &self.dotted,
+        };
         for item in &mut selected {
             over_groups(&mut item.value, &grouping.keys, &ungrouped, "Pipe AGGREGATE")?;
         }

@@ -78,6 +78,9 @@ impl Analyzer<'_> {
         match &routine.kind {
             RoutineKind::SqlFunction => self.inline(routine, args, at),
             RoutineKind::ForeignFunction { language } => {
+                if !language.eq_ignore_ascii_case("js") {
+                    return Err(SqlError::not_implemented(format!("LANGUAGE {language}")).or_at(at));
+                }
                 let Some(result) = routine.returns.clone() else {
                     return Err(SqlError::at(at, format!("Function {name} has no RETURNS clause")));
                 };

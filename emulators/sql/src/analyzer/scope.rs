@@ -61,10 +61,13 @@ impl Names {
 
     /// What a first identifier means here: an alias, a column, or a range variable.
     pub(super) fn find(&self, name: &str, at: Offset) -> Result<Option<Found>> {
-        if let Some((_, value)) =
-            self.aliases.iter().find(|(alias, _)| alias.eq_ignore_ascii_case(name))
-        {
-            return Ok(Some(Found::Alias(value.clone())));
+        let mut aliases = self.aliases.iter().filter(|(alias, _)| alias.eq_ignore_ascii_case(name));
+        match (aliases.next(), aliases.next()) {
+            (Some((_, value)), None) => return Ok(Some(Found::Alias(value.clone()))),
+            (Some(_), Some(_)) => {
+                return Err(SqlError::at(at, format!("Column name {name} is ambiguous")));
+            }
+            (None, _) => {}
         }
         let same = |column: &&ScopeColumn| column.column.name.eq_ignore_ascii_case(name);
         if let Some(column) = self.merged.iter().find(same) {

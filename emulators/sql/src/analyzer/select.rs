@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::group::{Grouping, over_groups, replace_known};
+use super::group::{Grouping, Ungrouped, over_groups, replace_known};
 use super::reads::{check_without_from, first_beside, is_constant, reads_any};
 use super::scope::Names;
 use super::window::{PendingWindow, as_column, window_columns};
@@ -28,8 +28,6 @@ pub(super) struct Relation {
 pub(super) struct Selected {
     pub(super) name: Arc<str>,
     pub(super) value: Expr,
-    /// Whether the name was given, so that other clauses may use it.
-    pub(super) is_alias: bool,
     /// Whether a `*` gave it.
     pub(super) is_star: bool,
 }
@@ -106,7 +104,7 @@ impl Analyzer<'_> {
         // From here on select-list aliases have names, too.
         let aliases = items
             .iter()
-            .filter(|item| item.is_alias)
+            .filter(|item| !item.name.is_empty())
             .map(|item| (Arc::clone(&item.name), item.value.clone()))
             .collect();
         let level = self.levels.len() - 1;
@@ -205,12 +203,19 @@ impl Analyzer<'_> {
         if let ast::ExprKind::Path(path) = &expr.kind
             && let [name] = &path.parts[..]
         {
-            let named =
-                |item: &&Selected| item.is_alias && item.name.eq_ignore_ascii_case(&name.name);
-            if let Some(item) = items.iter().find(named)
-                && !self.reads_aggregate(&item.value)
-            {
-                return Ok(Expr { at: expr.at, ..item.value.clone() });
+            let mut named = items.iter().filter(|item| item.name.eq_ignore_ascii_case(&name.name));
+            match (named.next(), named.next()) {
+                (Some(_), Some(_)) => {
+                    let text = format!(
+                        "Name {} in GROUP BY clause is ambiguous; it may refer to multiple columns in the SELECT-list",
+                        name.name
+                    );
+                    return Err(SqlError::at(expr.at, text));
+                }
+                (Some(item), None) if !self.reads_aggregate(&item.value) => {
+                    return Ok(Expr { at: expr.at, ..item.value.clone() });
+                }
+                _ => {}
             }
         }
         let value = self.resolve(expr)?;
@@ -276,8 +281,10 @@ impl Analyzer<'_> {
         let grouping = parts.grouping.take().unwrap_or_default();
         let names = std::mem::take(&mut parts.names);
         let name_of = |id: &ColumnId| names.get(id).cloned().unwrap_or_default();
-        let ungrouped: HashMap<ColumnId, String> =
-            plan.outputs().into_iter().map(|id| (id, name_of(&id))).collect();
+        let ungrouped = Ungrouped {
+            names: plan.outputs().into_iter().map(|id| (id, name_of(&id))).collect(),
+            dotted: &self.dotted,
+        };
         let keys = &grouping.keys;
         for item in &mut parts.items {
             let place = if item.is_star { "Star expansion" } else { "SELECT list" };

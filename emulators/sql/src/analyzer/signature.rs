@@ -135,6 +135,11 @@ impl Signature {
             }
             targets.push(target);
         }
+        if let (Pattern::Template(name), []) = (&self.result, &args[..]) {
+            return Err(format!(
+                "Unable to determine type for function return type of kind {name}"
+            ));
+        }
         let result = self.result.resolve(&templates).unwrap_or(Type::Int64);
         let args = args.into_iter().map(|(_, arg)| arg).collect();
         Ok(Fit { args, targets, result, distance: sum })

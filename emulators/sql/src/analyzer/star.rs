@@ -27,16 +27,11 @@ impl Analyzer<'_> {
                 }
                 SelectItem::Expr { value, alias } => {
                     let resolved = self.resolve(value)?;
-                    let (name, is_alias) = match alias {
-                        Some(alias) => (alias.name.as_str(), true),
-                        None => (implied_name(value).unwrap_or_default(), false),
+                    let name = match alias {
+                        Some(alias) => alias.name.as_str(),
+                        None => implied_name(value).unwrap_or_default(),
                     };
-                    out.push(Selected {
-                        name: name.into(),
-                        value: resolved,
-                        is_alias,
-                        is_star: false,
-                    });
+                    out.push(Selected { name: name.into(), value: resolved, is_star: false });
                 }
             }
         }
@@ -88,8 +83,7 @@ impl Analyzer<'_> {
                 Some((expr, _)) => self.resolve(expr)?,
                 None => value,
             };
-            let is_alias = replaced.is_some();
-            out.push(Selected { name, value, is_alias, is_star: !is_alias });
+            out.push(Selected { name, value, is_star: replaced.is_none() });
         }
         if out.len() == before && !except.is_empty() {
             return Err(SqlError::at(at, "SELECT * expands to zero columns after applying EXCEPT"));

@@ -98,7 +98,10 @@ impl<'p> Evaluator<'p> {
         })?;
         // Without keys there is a group of all rows, even of none.
         for (set_index, set) in sets.iter().enumerate() {
-            if set.is_empty() && !groups.iter().any(|group| group.set == set_index) {
+            if aggregate.keys.is_empty()
+                && set.is_empty()
+                && !groups.iter().any(|group| group.set == set_index)
+            {
                 let keys = vec![Value::Null; aggregate.keys.len()].into();
                 groups.push(self.new_group(keys, set_index, &prepared));
             }

@@ -29,7 +29,8 @@ impl<'p> Evaluator<'p> {
             ExprKind::Foreign { function, args } => {
                 let values =
                     args.iter().map(|arg| self.eval(arg, row)).collect::<Result<Vec<_>>>()?;
-                return crate::routine::call(function, &values, args, self.session);
+                let types: Vec<&Type> = args.iter().map(|arg| &arg.expr_type).collect();
+                return self.javascript()?.call(function, &values, &types);
             }
             ExprKind::Cast { operand, safe, parameters } => {
                 let value = self.eval(operand, row)?;

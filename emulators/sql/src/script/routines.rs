@@ -10,6 +10,11 @@ use crate::database::RowAccessPolicySpec;
 use crate::error::{Result, SqlError};
 use crate::value::Value;
 
+/// Code of another language that lies in Cloud Storage.
+fn has_library(options: &[ast::OptionItem]) -> bool {
+    options.iter().any(|option| option.name.name.eq_ignore_ascii_case("library"))
+}
+
 impl Runner<'_> {
     pub(super) fn create_function(
         &mut self,
@@ -33,6 +38,11 @@ impl Runner<'_> {
             }
             FunctionBody::Query(_) => {
                 (RoutineKind::TableFunction, self.words(function.body_from, function.body_to))
+            }
+            FunctionBody::Foreign { .. } if has_library(&function.options) => {
+                return Err(
+                    SqlError::not_implemented("a library of a function").or_at(statement.at)
+                );
             }
             FunctionBody::Foreign { language, code } => {
                 (RoutineKind::ForeignFunction { language: language.clone() }, code.clone())

@@ -16,6 +16,7 @@ use windtunnel_protos::bigquery::{
 use windtunnel_runtime::command::{AppendError, AppendId, FatalError, Input, Rows};
 
 use crate::limits::{APPEND_BYTES_MAX, APPENDS_IN_FLIGHT};
+use crate::named_rows::{RowEncoder, Unfit};
 use crate::rows::{
     encode_events, encode_windows, encoded_len, event_descriptor, window_descriptor,
 };
@@ -125,6 +126,8 @@ pub struct Settled {
 #[derive(Debug)]
 pub struct Conversation {
     name: Arc<str>,
+    /// For rows of a table that the pipeline names.
+    encoder: Option<Arc<RowEncoder>>,
     sent: VecDeque<Sent>,
     is_first: bool,
 }
@@ -133,7 +136,13 @@ impl Conversation {
     /// A connection to a stream on which nothing was said yet.
     #[must_use]
     pub fn new(name: Arc<str>) -> Self {
-        Self { name, sent: VecDeque::new(), is_first: true }
+        Self { name, encoder: None, sent: VecDeque::new(), is_first: true }
+    }
+
+    /// A connection to a stream of a table that the pipeline names.
+    #[must_use]
+    pub fn with_encoder(name: Arc<str>, encoder: Arc<RowEncoder>) -> Self {
+        Self { encoder: Some(encoder), ..Self::new(name) }
     }
 
     /// Whether one more append may be under way.
@@ -149,12 +158,33 @@ impl Conversation {
     }
 
     /// The requests of an append, to be sent in order.
-    pub fn append(&mut self, append: &Append) -> Vec<AppendRowsRequest> {
-        let requests = split(&self.name, append, self.is_first);
+    ///
+    /// # Errors
+    /// Why the rows are not sent; the stream is then given up, since later rows stand behind them.
+    pub fn append(&mut self, append: &Append) -> Result<Vec<AppendRowsRequest>, Unfit> {
+        let (rows, descriptor) = self.encode(&append.rows)?;
+        let descriptor = self.is_first.then_some(descriptor);
+        let requests = split(&self.name, append.offset, rows, descriptor);
         self.is_first = false;
         let count = requests.len();
         self.sent.push_back(Sent { id: append.id, answers: count, requests: count });
-        requests
+        Ok(requests)
+    }
+
+    /// Rows in the service's form, and what says which form that is.
+    fn encode(&self, rows: &Rows) -> Result<(Vec<Bytes>, Descriptor<'_>), Unfit> {
+        Ok(match (rows, &self.encoder) {
+            (Rows::Events(batch), _) => (encode_events(batch), Box::new(event_descriptor)),
+            (Rows::Windows(rows), _) => (encode_windows(rows), Box::new(window_descriptor)),
+            (Rows::Named(rows), Some(encoder)) => {
+                (encoder.encode(rows)?, Box::new(|| encoder.descriptor()))
+            }
+            (Rows::Named(rows), None) => {
+                let reason = "the service has not said what columns the table has";
+                let every = (0_u32..).take(rows.len());
+                return Err(Unfit::Refused(every.map(|row| (row, reason.to_owned())).collect()));
+            }
+        })
     }
 
     /// Books one answer; none while its append waits for more of them.
@@ -210,26 +240,30 @@ fn refused(errors: Vec<RowError>) -> AppendError {
     AppendError::RowsRefused(rows.collect())
 }
 
-/// An append as requests of a size that the service takes; the first request of a connection says what
-/// the rows are.
-fn split(name: &Arc<str>, append: &Append, is_first: bool) -> Vec<AppendRowsRequest> {
-    let (rows, descriptor): (Vec<Bytes>, fn() -> DescriptorProto) = match &append.rows {
-        Rows::Events(batch) => (encode_events(batch), event_descriptor),
-        Rows::Windows(rows) => (encode_windows(rows), window_descriptor),
-    };
+/// Makes the message type of rows where it is needed.
+type Descriptor<'a> = Box<dyn Fn() -> DescriptorProto + 'a>;
+
+/// Rows as requests of a size that the service takes; the first request of a connection says what they are.
+fn split(
+    name: &Arc<str>,
+    offset: u64,
+    rows: Vec<Bytes>,
+    mut descriptor: Option<Descriptor<'_>>,
+) -> Vec<AppendRowsRequest> {
     let mut requests: Vec<AppendRowsRequest> = Vec::with_capacity(1);
-    let mut offset = i64::try_from(append.offset).unwrap_or(i64::MAX);
+    let mut offset = i64::try_from(offset).unwrap_or(i64::MAX);
     let mut part: Vec<Bytes> = Vec::new();
     let mut bytes = 0;
     let mut close = |part: &mut Vec<Bytes>, offset: &mut i64| {
         let count = i64::try_from(part.len()).unwrap_or(i64::MAX);
-        let says_what = is_first && requests.is_empty();
+        let descriptor = descriptor.take().map(|make| make());
+        let says_what = descriptor.is_some();
         requests.push(AppendRowsRequest {
             write_stream: if says_what { name.to_string() } else { String::new() },
             offset: Some(*offset),
             rows: Some(ProtoRowsCase::ProtoRows(ProtoData {
-                writer_schema: says_what
-                    .then(|| ProtoSchema { proto_descriptor: Some(descriptor()) }),
+                writer_schema: descriptor
+                    .map(|descriptor| ProtoSchema { proto_descriptor: Some(descriptor) }),
                 rows: Some(ProtoRows { serialized_rows: std::mem::take(part) }),
             })),
             trace_id: if says_what { "windtunnel".to_owned() } else { String::new() },
@@ -269,8 +303,8 @@ mod tests {
     #[test]
     fn answers_belong_to_the_appends_in_their_order() {
         let mut conversation = Conversation::new("s".into());
-        conversation.append(&append(1));
-        conversation.append(&append(2));
+        conversation.append(&append(1)).unwrap();
+        conversation.append(&append(2)).unwrap();
         let taken = || answer(Response::AppendResult(AppendResult { offset: Some(0) }));
         let settled = conversation.answered(taken()).unwrap().unwrap();
         let is_first = |input: &Input| matches!(input, Input::Appended { append: AppendId(1), .. });
@@ -285,7 +319,7 @@ mod tests {
     #[test]
     fn an_append_that_no_stream_would_take_ends_the_job() {
         let mut conversation = Conversation::new("s".into());
-        conversation.append(&append(1));
+        conversation.append(&append(1)).unwrap();
         let message = "no such field: user_id".to_owned();
         let error = rpc::Status { code: 3, message, details: Vec::new() };
         let settled = conversation.answered(answer(Response::Error(error))).unwrap().unwrap();
@@ -302,7 +336,7 @@ mod tests {
     #[test]
     fn refused_rows_settle_their_append_and_end_the_stream() {
         let mut conversation = Conversation::new("s".into());
-        conversation.append(&append(1));
+        conversation.append(&append(1)).unwrap();
         let row = RowError { index: 3, code: 1, message: "too long".to_owned() };
         let refused = AppendRowsResponse { row_errors: vec![row], ..Default::default() };
         let settled = conversation.answered(refused).unwrap().unwrap();

@@ -10,7 +10,7 @@ use axum::Router;
 use axum::http::HeaderName;
 use tonic::Code;
 use windtunnel_model::EventBatch;
-use windtunnel_runtime::command::Rows;
+use windtunnel_runtime::command::{Rows, Table};
 
 use crate::endpoints::{CredentialMode, Endpoints};
 
@@ -33,11 +33,15 @@ async fn sink(statuses: &'static [Code]) -> (WriteSink, Arc<AtomicUsize>) {
     let mut endpoints = Endpoints::google("r");
     endpoints.credentials = CredentialMode::Anonymous;
     endpoints.bigquery_write = format!("http://{}", listener.local_addr().unwrap());
+    endpoints.bigquery.clone_from(&endpoints.bigquery_write);
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
     let sink = WriteSink {
         channel: endpoints.write_channel().unwrap(),
         bearer: endpoints.bearer("BigQuery").unwrap(),
-        tables: HashMap::from([(Table::Events, "projects/p/datasets/d/tables/t".to_owned())]),
+        names: ReferenceNames::for_project("p"),
+        bigquery: endpoints.bigquery().await.unwrap(),
+        destinations: Destinations::default(),
+        encoders: Encoders::default(),
     };
     (sink, calls)
 }
@@ -67,7 +71,8 @@ async fn quota_is_waited_for_and_a_missing_table_or_permission_ends_the_job() {
             panic!("the stream must not open")
         };
         let expected = format!(
-            "BigQuery: CreateWriteStream of projects/p/datasets/d/tables/t: as it is planned ({name})"
+            "BigQuery: CreateWriteStream of projects/p/datasets/events_dataset/tables/events: as it is \
+             planned ({name})"
         );
         assert_eq!((error.to_string(), calls.load(Ordering::SeqCst)), (expected, 3));
     }

@@ -4,14 +4,15 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use windtunnel_model::{EventBatch, ProcessingTime, Reject, RejectReason, Score, Stage};
+use windtunnel_model::{EventBatch, ProcessingTime, Reject, RejectReason, Score, Stage, TableRows};
 use windtunnel_stages::decode::reject;
 
 use super::epoch::State;
 use super::{Coordinator, Scoring};
 use crate::command::{
-    AppendError, AppendId, Command, FatalError, Rows, ScoreId, ScoreOutcome, SinkCommand,
+    AppendError, AppendId, Command, FatalError, Rows, ScoreId, ScoreOutcome, SinkCommand, Table,
 };
+use crate::pipeline::refused_row;
 
 impl Coordinator {
     pub(super) fn scored(
@@ -49,7 +50,8 @@ impl Coordinator {
             if let Some(epoch) = self.epoch_mut(epoch) {
                 epoch.unscored -= 1;
             }
-            self.events.push(epoch, Rows::Events(Arc::new(batch)), &mut self.ids, out);
+            let rows = Rows::Events(Arc::new(batch));
+            self.lanes.push(Table::Events, epoch, rows, &mut self.ids, out);
         }
         Ok(())
     }
@@ -63,18 +65,14 @@ impl Coordinator {
     ) -> Result<(), FatalError> {
         match result {
             Ok(()) => {
-                let _known = self.events.appended(append) || self.windows.appended(append);
+                self.lanes.appended(append);
                 return Ok(());
             }
             Err(AppendError::RowsRefused(rows)) => self.refuse_rows(append, &rows)?,
             Err(AppendError::StreamLost(_)) => {}
             Err(AppendError::Refused(error)) => return Err(error),
         }
-        let lost = match self.events.abandon(append, now, &mut self.ids) {
-            Some(lost) => Some(lost),
-            None => self.windows.abandon(append, now, &mut self.ids),
-        };
-        let Some(lost) = lost else { return Ok(()) };
+        let Some(lost) = self.lanes.abandon(append, now, &mut self.ids) else { return Ok(()) };
         self.counters.streams_lost += 1;
         debug_assert!(
             self.epochs
@@ -94,46 +92,62 @@ impl Coordinator {
     /// Rows that the table refuses become dead letters with the table's reason; the rest of the append
     /// goes to the next stream with everything that follows.
     fn refuse_rows(&mut self, append: AppendId, rows: &[(u32, String)]) -> Result<(), FatalError> {
-        if let Some((_, Rows::Windows(_))) = self.windows.rows_of(append) {
-            let reason = rows.first().map_or("no reason given", |(_, reason)| reason.as_str());
-            let message = format!("the window table refuses rows: {reason}; check its schema");
-            return Err(FatalError { service: "BigQuery", message });
-        }
-        let Some((number, Rows::Events(batch))) = self.events.rows_of(append) else {
-            return Ok(());
-        };
+        let Some((number, sent)) = self.lanes.rows_of(append) else { return Ok(()) };
         let refused: BTreeMap<u32, &str> =
             rows.iter().map(|(index, reason)| (*index, reason.as_str())).collect();
-        let mut kept = EventBatch::clone(batch);
-        let mut index = 0;
-        kept.events.retain(|_| {
-            index += 1;
-            !refused.contains_key(&(index - 1))
-        });
-        let rejects: Vec<Reject> = refused
-            .iter()
-            .filter_map(|(&index, reason)| {
-                let event = batch.events.get(index as usize)?;
-                Some(Reject {
-                    event_id: Some(batch.text(event.event_id).to_owned()),
-                    event_time: Some(event.event_time),
-                    ..reject(
-                        batch.message_of(event),
-                        Stage::Sink,
-                        RejectReason::RowRefused,
-                        (*reason).to_owned(),
-                    )
-                })
-            })
-            .collect();
-        self.counters.rows -= rejects.len() as u64;
-        if let Some(epoch) = self.epoch_mut(number) {
-            rejects.iter().for_each(|reject| epoch.add_reject(reject));
+        let (kept, rejects) = match sent {
+            Rows::Windows(_) => {
+                let reason = rows.first().map_or("no reason given", |(_, reason)| reason.as_str());
+                let message = format!("the window table refuses rows: {reason}; check its schema");
+                return Err(FatalError { service: "BigQuery", message });
+            }
+            Rows::Events(batch) => without_events(batch, &refused),
+            Rows::Named(rows) => without_rows(rows, &refused),
+        };
+        let count = rejects.len() as u64;
+        match kept {
+            Rows::Named(_) => self.counters.named_rows -= count,
+            Rows::Events(_) | Rows::Windows(_) => self.counters.rows -= count,
         }
-        for _ in &rejects {
+        for reject in &rejects {
             self.counters.count_reject(RejectReason::RowRefused);
+            if let Some(epoch) = self.epoch_mut(number) {
+                epoch.add_reject(reject);
+            }
         }
-        self.events.replace_rows(append, Rows::Events(Arc::new(kept)));
+        self.lanes.replace_rows(append, kept);
         Ok(())
     }
+}
+
+fn without_events(batch: &EventBatch, refused: &BTreeMap<u32, &str>) -> (Rows, Vec<Reject>) {
+    let rejects = refused.iter().filter_map(|(&index, reason)| {
+        let event = batch.events.get(index as usize)?;
+        let message = batch.message_of(event);
+        Some(Reject {
+            event_id: Some(batch.text(event.event_id).to_owned()),
+            event_time: Some(event.event_time),
+            ..reject(message, Stage::Sink, RejectReason::RowRefused, (*reason).to_owned())
+        })
+    });
+    let rejects = rejects.collect();
+    let mut kept = EventBatch::clone(batch);
+    let mut index = 0;
+    kept.events.retain(|_| {
+        index += 1;
+        !refused.contains_key(&(index - 1))
+    });
+    (Rows::Events(Arc::new(kept)), rejects)
+}
+
+fn without_rows(rows: &TableRows, refused: &BTreeMap<u32, &str>) -> (Rows, Vec<Reject>) {
+    let is_refused =
+        |index: usize| u32::try_from(index).is_ok_and(|index| refused.contains_key(&index));
+    let rejects = refused.iter().filter(|(index, _)| (**index as usize) < rows.len());
+    let rejects = rejects.map(|(&index, reason)| {
+        let index = index as usize;
+        refused_row(rows.message(index), rows.row(index), (*reason).to_owned())
+    });
+    let rejects = rejects.collect();
+    (Rows::Named(Arc::new(rows.filtered(|index| !is_refused(index)))), rejects)
 }

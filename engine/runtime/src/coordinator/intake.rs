@@ -58,7 +58,7 @@ impl Coordinator {
             return;
         }
         let outcome = self.pipeline.process(Vec::new(), now);
-        if !outcome.windows.is_empty() || !outcome.rejects.is_empty() {
+        if !outcome.is_empty() {
             self.place(outcome, Vec::new(), now, out);
         }
     }

@@ -63,6 +63,10 @@ impl Lane {
         Self { table, stream: None, appends: VecDeque::new(), losses: 0, reopen_at: None }
     }
 
+    pub(super) fn table(&self) -> &Table {
+        &self.table
+    }
+
     /// Queues rows of an epoch and sends them if the stream is open.
     pub(super) fn push(&mut self, epoch: u64, rows: Rows, ids: &mut Ids, out: &mut Vec<Command>) {
         debug_assert!(self.appends.back().is_none_or(|last| last.epoch <= epoch));
@@ -168,7 +172,7 @@ impl Lane {
             next_offset += append.rows.count();
         }
         self.stream = Some(Stream { id, name: None, next_offset });
-        out.push(Command::Sink(SinkCommand::Open { stream: id, table: self.table }));
+        out.push(Command::Sink(SinkCommand::Open { stream: id, table: self.table.clone() }));
     }
 
     fn place_last(&mut self, out: &mut Vec<Command>) {

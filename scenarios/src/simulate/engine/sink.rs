@@ -75,7 +75,7 @@ impl Sink {
     pub(super) fn ask(&mut self, token: Token, net: &mut Net) -> Result<(), Loss> {
         let (effect, request) = match &token {
             Token::Open { table, .. } => {
-                (Effect::OpenStream, Request::OpenStream { table: *table })
+                (Effect::OpenStream, Request::OpenStream { table: table.clone() })
             }
             Token::Flush { name, rows, .. } => {
                 (Effect::Flush, Request::Flush { name: Arc::clone(name), rows: *rows })
@@ -212,7 +212,8 @@ impl Connection {
         while conversation.has_room() {
             let Some(append) = self.waiting.pop_front() else { break };
             let is_events = matches!(append.rows, Rows::Events(_));
-            for request in conversation.append(&append) {
+            let requests = conversation.append(&append);
+            for request in requests.expect("events and windows fit their tables") {
                 let request = Request::Append {
                     connection: self.number,
                     request: Box::new(request),

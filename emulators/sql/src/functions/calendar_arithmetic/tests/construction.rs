@@ -281,7 +281,7 @@ fn intervals() {
     );
     check("MAKE_INTERVAL", &["1", "6", "15"], "1-6 15 0:0:0");
     check("MAKE_INTERVAL", &["0", "0", "0", "10", "0", "20"], "0-0 0 10:0:20");
-    check("MAKE_INTERVAL", &["NULL", "6"], "NULL");
+    check("MAKE_INTERVAL", &["1", "NULL"], "NULL");
     check("JUSTIFY_DAYS", &["INTERVAL 0-0 40"], "0-1 10 0:0:0");
     check("JUSTIFY_DAYS", &["INTERVAL 0-0 -65"], "-0-2 -5 0:0:0");
     check("JUSTIFY_HOURS", &["INTERVAL 0-0 0 30:0:0"], "0-0 1 6:0:0");

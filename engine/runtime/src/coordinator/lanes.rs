@@ -1,0 +1,86 @@
+//! The lanes of all tables that rows were ever written to, each with its own streams. A table gets its
+//! lane with its first row. Invariant: an append and a stream belong to one lane.
+
+use std::sync::Arc;
+
+use windtunnel_model::ProcessingTime;
+
+use super::lane::{Ids, Lane, Lost};
+use crate::command::{AppendId, Command, Rows, StreamId, Table};
+
+/// All lanes, in the order in which their tables came up. There are few: a search costs less than a map.
+#[derive(Debug, Default)]
+pub(super) struct Lanes(Vec<Lane>);
+
+impl Lanes {
+    /// Queues rows of an epoch for a table.
+    pub(super) fn push(
+        &mut self,
+        table: Table,
+        epoch: u64,
+        rows: Rows,
+        ids: &mut Ids,
+        out: &mut Vec<Command>,
+    ) {
+        let lane = match self.0.iter_mut().position(|lane| *lane.table() == table) {
+            Some(place) => &mut self.0[place],
+            None => {
+                self.0.push(Lane::new(table));
+                self.0.last_mut().expect("a lane was just added")
+            }
+        };
+        lane.push(epoch, rows, ids, out);
+    }
+
+    /// A stream exists: what waited for it is sent.
+    pub(super) fn opened(&mut self, id: StreamId, name: &Arc<str>, out: &mut Vec<Command>) {
+        self.0.iter_mut().for_each(|lane| lane.opened(id, name, out));
+    }
+
+    /// An append took; one that is not known any more belongs to a stream that was given up.
+    pub(super) fn appended(&mut self, id: AppendId) {
+        let _known = self.0.iter_mut().any(|lane| lane.appended(id));
+    }
+
+    /// The rows and epoch of an append under way.
+    pub(super) fn rows_of(&self, id: AppendId) -> Option<(u64, &Rows)> {
+        self.0.iter().find_map(|lane| lane.rows_of(id))
+    }
+
+    /// Puts other rows in the place of an append's, before the stream is given up.
+    pub(super) fn replace_rows(&mut self, id: AppendId, rows: Rows) {
+        if let Some(lane) = self.0.iter_mut().find(|lane| lane.rows_of(id).is_some()) {
+            lane.replace_rows(id, rows);
+        }
+    }
+
+    /// Gives up the stream of an append; see [`Lane::abandon`].
+    pub(super) fn abandon(
+        &mut self,
+        cause: AppendId,
+        now: ProcessingTime,
+        ids: &mut Ids,
+    ) -> Option<Lost> {
+        self.0.iter_mut().find_map(|lane| lane.abandon(cause, now, ids))
+    }
+
+    /// Opens the next streams of lanes whose pause is over.
+    pub(super) fn tick(&mut self, now: ProcessingTime, ids: &mut Ids, out: &mut Vec<Command>) {
+        self.0.iter_mut().for_each(|lane| lane.tick(now, ids, out));
+    }
+
+    /// Whether all rows up to an epoch are in their streams.
+    pub(super) fn are_complete(&self, epoch: u64) -> bool {
+        self.0.iter().all(|lane| lane.is_complete(epoch))
+    }
+
+    /// Takes the appends up to an epoch out, and says where in which streams they end.
+    pub(super) fn seal(&mut self, epoch: u64) -> impl Iterator<Item = (Arc<str>, u64)> {
+        self.0.iter_mut().filter_map(move |lane| lane.seal(epoch))
+    }
+
+    /// The names of the open streams, for the end of the job.
+    pub(super) fn stream_names(&self) -> impl Iterator<Item = &Arc<str>> {
+        self.0.iter().filter_map(Lane::stream_name)
+    }
+}
