@@ -245,6 +245,7 @@ fn elements(out: &mut Text, counters: &Counters) {
             ("read", counters.messages),
             ("write_events", counters.rows),
             ("write_windows", counters.window_rows),
+            ("write_named_tables", counters.named_rows),
             ("write_dead_letters", counters.dead_letters()),
             ("write_late", counters.late()),
         ]

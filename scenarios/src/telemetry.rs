@@ -27,7 +27,7 @@ pub struct TelemetryArguments {
     otlp_endpoint: Option<String>,
 }
 
-/// Sends what is left of the traces when it is dropped.
+/// What must be ended before the process.
 #[derive(Debug, Default)]
 pub struct Telemetry {
     #[cfg(feature = "otlp")]
@@ -86,12 +86,11 @@ fn trace(endpoint: &str, layers: &mut Vec<BoxedLayer>) -> anyhow::Result<Telemet
     Ok(Telemetry { provider: Some(provider) })
 }
 
-#[cfg(feature = "otlp")]
-impl Drop for Telemetry {
-    fn drop(&mut self) {
-        if let Some(provider) = self.provider.take()
-            && let Err(error) = provider.shutdown()
-        {
+impl Telemetry {
+    /// Sends what is left of the traces.
+    pub fn end(self) {
+        #[cfg(feature = "otlp")]
+        if let Some(Err(error)) = self.provider.map(|provider| provider.shutdown()) {
             eprintln!("warning: the last traces were not sent: {error}");
         }
     }

@@ -66,6 +66,7 @@ fn config(names: &ReferenceNames, checkpoints: &std::path::Path) -> JobConfig {
     });
     let spec = TableSpec { resource: Some(resource), unknown_fields: UnknownFields::Add };
     JobConfig {
+        privacy: None,
         names: names.clone(),
         source: Source::Subscription("iot-events-sub".to_owned()),
         region: "us-central1".to_owned(),

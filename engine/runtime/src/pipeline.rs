@@ -397,7 +397,7 @@ mod tests {
             (0, 0, 1),
             "it is the event that it always was"
         );
-        assert_eq!(pipeline.drain().len(), 1, "only the first event's window");
+        assert_eq!(pipeline.drain().windows.len(), 1, "only the first event's window");
     }
 
     #[test]

@@ -18,6 +18,7 @@ use crate::named_rows::{NewColumns, RowEncoder};
 use crate::world::accept_existing_rest;
 
 /// Makes a BUFFERED stream of a table.
+#[tracing::instrument(name = "create_write_stream", skip_all)]
 pub(super) async fn open(
     sink: Arc<WriteSink>,
     stream: StreamId,

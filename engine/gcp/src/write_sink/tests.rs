@@ -33,6 +33,7 @@ async fn sink(statuses: &'static [Code]) -> (WriteSink, Arc<AtomicUsize>) {
     let mut endpoints = Endpoints::google("r");
     endpoints.credentials = CredentialMode::Anonymous;
     endpoints.bigquery_write = format!("http://{}", listener.local_addr().unwrap());
+    endpoints.bigquery.clone_from(&endpoints.bigquery_write);
     tokio::spawn(async move { axum::serve(listener, Router::new().fallback(answer)).await });
     let sink = WriteSink {
         channel: endpoints.write_channel().unwrap(),
