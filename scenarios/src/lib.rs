@@ -6,6 +6,7 @@ pub mod cli;
 pub mod clock;
 pub mod emulators;
 pub mod exit;
+pub mod job;
 pub mod latency;
 pub mod library;
 pub mod load;
