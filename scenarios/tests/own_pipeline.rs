@@ -73,7 +73,6 @@ fn config(names: &ReferenceNames, checkpoints: &std::path::Path) -> JobConfig {
         vertex_endpoint: "1".to_owned(),
         checkpoints: checkpoints.to_owned(),
         destinations: Destinations::default().with("by_*", spec),
-        privacy: None,
         coordinator: CoordinatorConfig {
             job: "by-type".to_owned(),
             shard: 0,
