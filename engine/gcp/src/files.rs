@@ -201,3 +201,41 @@ impl Read for Chunks {
         Ok(count)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The place of a record in its file, and whether it is the last.
+    fn places(batch: &[Message]) -> Vec<(u64, bool)> {
+        let place = |message: &Message| match &message.origin {
+            Origin::File { line, is_last, .. } => (*line, *is_last),
+            Origin::Pubsub { .. } => (0, false),
+        };
+        batch.iter().map(place).collect()
+    }
+
+    #[test]
+    fn a_file_goes_on_after_what_is_done_and_its_last_record_is_marked() {
+        for (done, expected) in
+            [(0, vec![(1, false), (2, false), (3, true)]), (2, vec![(3, true)]), (3, vec![])]
+        {
+            let (batches, mut receiver) = mpsc::channel(4);
+            let mut batcher = Batcher {
+                object: "a".into(),
+                generation: 1,
+                created: EventTime(0),
+                done,
+                held: None,
+                batch: Vec::new(),
+                batches,
+            };
+            for record in 1..=3 {
+                batcher.take(record, Bytes::from_static(b"{}")).unwrap();
+            }
+            assert_eq!(batcher.end().unwrap(), Progress { records: 3, is_finished: true });
+            let batch = receiver.try_recv().unwrap_or_default();
+            assert_eq!(places(&batch), expected, "{done} done");
+        }
+    }
+}
