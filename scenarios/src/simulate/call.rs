@@ -16,6 +16,9 @@ use windtunnel_runtime::command::{
 
 use super::fault::{Effect, Loss};
 
+/// Connections of different processes have different numbers.
+pub(super) const CONNECTIONS_OF_A_PROCESS: u64 = 1 << 32;
+
 /// Who asked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Caller {
@@ -71,7 +74,9 @@ impl fmt::Display for Request {
             }
             Self::OpenStream { table } => write!(out, "{table:?}"),
             Self::Append { connection, request, .. } => {
-                write!(out, "connection {connection} at {}", request.offset.unwrap_or(-1))
+                let (process, number) = connection_name(*connection);
+                let offset = request.offset.unwrap_or(-1);
+                write!(out, "connection {process}.{number} at {offset}")
             }
             Self::Flush { name, rows } => write!(out, "{} to {rows}", short(name)),
             Self::Finalize { name } => out.write_str(&short(name)),
@@ -79,6 +84,11 @@ impl fmt::Display for Request {
             Self::Predict { batch } => write!(out, "{} events", batch.events.len()),
         }
     }
+}
+
+/// The process that a connection belongs to, and which of its connections it is.
+pub(super) fn connection_name(connection: u64) -> (u64, u64) {
+    (connection / CONNECTIONS_OF_A_PROCESS, connection % CONNECTIONS_OF_A_PROCESS)
 }
 
 /// What is answered.

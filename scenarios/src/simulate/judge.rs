@@ -61,6 +61,7 @@ pub(super) struct How {
 /// Judges what was observed; findings are added to those of the observer.
 pub(super) fn judge(observer: &mut Observer, storage: &Storage, how: How, now: i64) -> Judged {
     let windows = how.windows;
+    let was_cut = !observer.findings.is_empty();
     let mut reasons = BTreeMap::new();
     let mut seen =
         Observations { rows: std::mem::take(&mut observer.rows.seen), ..Default::default() };
@@ -95,7 +96,10 @@ pub(super) fn judge(observer: &mut Observer, storage: &Storage, how: How, now: i
     let mismatched = if how.checks_windows { rows.windows_mismatched(window_rows) } else { 0 };
     let windows = Checked { rows: count, mismatched };
     let judged = Judged { ledger, windows, scores, degraded, reasons };
-    observer.findings.extend(judged.findings());
+    // A run ends at its first finding; that the rest is missing then says nothing.
+    if !was_cut {
+        observer.findings.extend(judged.findings());
+    }
     judged
 }
 

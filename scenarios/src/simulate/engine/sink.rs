@@ -11,14 +11,11 @@ use windtunnel_gcp::write_sink::{
 use windtunnel_protos::bigquery::AppendRowsResponse;
 use windtunnel_runtime::command::{Input, Rows, SinkCommand, StreamId};
 
-use super::super::call::{Answer, Caller, Happening, Request, Token};
+use super::super::call::{Answer, CONNECTIONS_OF_A_PROCESS, Caller, Happening, Request, Token};
 use super::super::fault::{Effect, Loss};
 use super::super::net::Net;
 use super::backoff;
 use super::planted::Planted;
-
-/// Connections of different processes have different numbers.
-const CONNECTIONS_OF_A_PROCESS: u64 = 1 << 32;
 
 #[derive(Debug)]
 pub(super) struct Sink {

@@ -6,7 +6,7 @@ use windtunnel_protos::bigquery::append_rows_response::Response;
 use windtunnel_protos::bigquery::{AppendRowsRequest, AppendRowsResponse};
 use windtunnel_simulator::id_hash;
 
-use super::super::call::{Answer, Caller, Happening, Meta, Request, Token};
+use super::super::call::{Answer, Caller, Happening, Meta, Request, Token, connection_name};
 use super::super::fault::Part;
 use super::super::services::bigquery::{error_response, event_id_of, refusal, row_count};
 use super::World;
@@ -134,13 +134,14 @@ impl World {
     }
 
     fn tell_appended(&mut self, ids: &[String], connection: u64, response: &AppendRowsResponse) {
+        let (process, number) = connection_name(connection);
         for id in ids {
             let Some(ordinal) = self.observer.ledger.ordinal_of(id_hash(id)) else { continue };
             self.net.trace.event(self.net.agenda.now(), ordinal, || match &response.response {
                 Some(Response::AppendResult(_)) => {
-                    format!("is appended on connection {connection}, not visible yet")
+                    format!("is appended on connection {process}.{number}")
                 }
-                _ => format!("is not appended on connection {connection}"),
+                _ => format!("is not appended on connection {process}.{number}"),
             });
         }
     }
