@@ -123,7 +123,7 @@ pub struct TargetArguments {
 /// Parses the command line and does what it asks.
 pub async fn main() -> ExitCode {
     let cli = Cli::parse();
-    let _telemetry = match telemetry::start(&cli.telemetry) {
+    let telemetry = match telemetry::start(&cli.telemetry) {
         Ok(telemetry) => telemetry,
         Err(error) => {
             eprintln!("error: {error:#}");
@@ -149,6 +149,7 @@ pub async fn main() -> ExitCode {
             Err(exit) => exit,
         },
     };
+    telemetry.end();
     exit.into()
 }
 
