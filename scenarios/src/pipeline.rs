@@ -28,8 +28,8 @@ pub async fn run(arguments: PipelineArguments) -> anyhow::Result<()> {
         ..WindowConfig::default()
     };
     let source = Source::Subscription(arguments.subscription);
-    eprintln!("the pipeline runs; SIGTERM or Ctrl-C drains it");
-    let counters = job::run(arguments.job, source, windows, async |_| {}).await?;
+    let says_so = async |_| eprintln!("the pipeline runs; SIGTERM or Ctrl-C drains it");
+    let counters = job::run(arguments.job, source, windows, says_so).await?;
     eprintln!(
         "drained: {} messages, {} rows, {} duplicates, {} dead letters, {} late, {} windows",
         counters.messages,

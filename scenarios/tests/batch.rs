@@ -6,6 +6,7 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 use tokio::sync::watch;
@@ -50,10 +51,31 @@ impl World {
 
     /// Runs over inputs; `until` so many messages were taken in, or to the end.
     async fn run(&self, inputs: &[&str], until: Option<u64>) -> Result<Counters, JobError> {
+        let (sender, mut counters) = watch::channel(Counters::default());
+        let drain = CancellationToken::new();
+        let ran = self.job(inputs, None, drain.clone(), sender);
+        let cut_off = async {
+            if let Some(until) = until {
+                let _ended = counters.wait_for(|counters| counters.messages >= until).await;
+                drain.cancel();
+            }
+        };
+        tokio::join!(ran, cut_off).0
+    }
+
+    /// A job over inputs, until it is drained where it watches.
+    async fn job(
+        &self,
+        inputs: &[&str],
+        watch: Option<Duration>,
+        drain: CancellationToken,
+        sender: watch::Sender<Counters>,
+    ) -> Result<Counters, JobError> {
         let config = JobConfig {
             names: self.names.clone(),
             source: Source::Files(FilesConfig {
                 inputs: inputs.iter().map(|input| (*input).to_owned()).collect(),
+                watch,
                 ..FilesConfig::default()
             }),
             region: "us-central1".to_owned(),
@@ -73,17 +95,8 @@ impl World {
                 },
             },
         };
-        let (sender, mut counters) = watch::channel(Counters::default());
-        let drain = CancellationToken::new();
         let stats = PredictionStats::default();
-        let ran = job::run(config, &self.endpoints, drain.clone(), sender, stats);
-        let cut_off = async {
-            if let Some(until) = until {
-                let _ended = counters.wait_for(|counters| counters.messages >= until).await;
-                drain.cancel();
-            }
-        };
-        tokio::join!(ran, cut_off).0
+        job::run(config, &self.endpoints, drain, sender, stats).await
     }
 
     /// The first column of all rows of a table, in order.
@@ -177,6 +190,76 @@ async fn a_run_that_was_cut_off_goes_on() {
     read += world.run(&[&manifest], None).await.unwrap().messages;
     assert_eq!(read, 50_000);
     assert_eq!(world.column(EVENTS_TABLE).await, ids(0..50_000));
+    world.suite.shutdown().await;
+}
+
+/// Goal: a watched bucket is read as it grows, and a file that cannot be read to its end is not read twice by
+/// the tries that follow. Method: a torn file whose records are known from another run, and files that come
+/// after it one by one, each of which says that the torn one was tried again.
+#[tokio::test]
+async fn a_watched_bucket_is_read_as_it_grows() {
+    let mut torn = gzip(&events(0..20_000));
+    torn.truncate(torn.len() / 2);
+    let known = World::start().await;
+    known.put("a.jsonl.gz", torn.clone()).await;
+    known.run(&["gs://files-raw-data/*"], None).await.unwrap_err();
+    let readable = known.column(EVENTS_TABLE).await.len() as u64;
+    assert!(readable > 0);
+    known.suite.shutdown().await;
+    let world = World::start().await;
+    world.put("a.jsonl.gz", torn).await;
+    let (sender, mut counters) = watch::channel(Counters::default());
+    let drain = CancellationToken::new();
+    let pause = Some(Duration::from_millis(5));
+    let watched = world.job(&["gs://files-raw-data/*"], pause, drain.clone(), sender);
+    let grows = async {
+        let mut expected = readable;
+        for (name, numbers) in [("b.jsonl", 30_000..30_010), ("c.jsonl", 30_010..30_020)] {
+            counters.wait_for(|counters| counters.messages >= expected).await.unwrap();
+            world.put(name, events(numbers)).await;
+            expected += 10;
+        }
+        counters.wait_for(|counters| counters.messages >= expected).await.unwrap();
+        let seen = counters.borrow().clone();
+        drain.cancel();
+        (seen.messages, seen.duplicates)
+    };
+    let (_, seen) = tokio::join!(watched, grows);
+    assert_eq!(seen, (readable + 20, 0));
+    world.suite.shutdown().await;
+}
+
+/// Goal: the command reads what it is told, and a rerun adds nothing. Method: the real binary, twice, against
+/// emulators in this process; the second run has one more file.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_command_reads_files_and_a_rerun_adds_nothing() {
+    let world = World::start().await;
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("a.jsonl"), events(0..500)).unwrap();
+    for (records, name, numbers) in
+        [(500, "b.jsonl", 500..500), (0, "b.jsonl", 500..500), (7, "c.jsonl", 500..507)]
+    {
+        if !numbers.is_empty() {
+            std::fs::write(folder.path().join(name), events(numbers)).unwrap();
+        }
+        let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_windtunnel"))
+            .args(["batch", "--target", "env", "--project", "files", "--no-predictions"])
+            .arg("--checkpoints")
+            .arg(world.checkpoints.path())
+            .arg(folder.path().join("*.jsonl"))
+            .env("PUBSUB_EMULATOR_HOST", world.suite.pubsub_address.to_string())
+            .env("STORAGE_EMULATOR_HOST", format!("http://{}", world.suite.storage_address))
+            .env("BIGQUERY_EMULATOR_HOST", format!("http://{}", world.suite.bigquery_address))
+            .env("VERTEX_EMULATOR_HOST", format!("http://{}", world.suite.vertex_address))
+            .kill_on_drop(true)
+            .output()
+            .await
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "{said}");
+        assert!(said.contains(&format!("done: {records} records")), "{said}");
+    }
+    assert_eq!(world.column(EVENTS_TABLE).await, ids(0..507));
     world.suite.shutdown().await;
 }
 

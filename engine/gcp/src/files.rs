@@ -60,8 +60,11 @@ pub(crate) async fn run(
             if done.is_finished || stop.is_cancelled() {
                 continue;
             }
-            match read_file(&storage, &file, config.format, done, &batches).await {
-                Ok(read) => progress.set(&file.object, file.generation, read),
+            let (read, ended) = read_file(&storage, &file, config.format, done, &batches).await;
+            // What was handed over before a failure is not handed over again by this run.
+            progress.set(&file.object, file.generation, read);
+            match ended {
+                Ok(()) => {}
                 Err(ReadError::Interrupted) => return Ok(()),
                 Err(error) => {
                     tracing::error!(%error, "{} cannot be read to its end", file.object);
@@ -86,16 +89,39 @@ pub(crate) async fn run(
     }
 }
 
-/// Reads one file on a blocking thread, after what is done of it.
+/// Reads one file on a blocking thread, after what is done of it: how far it was handed over, and why not
+/// to its end.
 async fn read_file(
     storage: &Storage,
     file: &InputFile,
     format: Option<Format>,
     done: Progress,
     batches: &mpsc::Sender<Vec<Message>>,
-) -> Result<Progress, ReadError> {
-    let reader: Box<dyn Read + Send> = match &file.place {
-        Place::Disk(path) => Box::new(std::fs::File::open(path)?),
+) -> (Progress, Result<(), ReadError>) {
+    let reader = match open(storage, file).await {
+        Ok(reader) => reader,
+        Err(error) => return (done, Err(error.into())),
+    };
+    let mut batcher = Batcher {
+        object: Arc::clone(&file.object),
+        generation: file.generation,
+        created: file.created,
+        done: done.records,
+        held: None,
+        batch: Vec::new(),
+        batches: batches.clone(),
+    };
+    let name = Arc::clone(&file.object);
+    let read = tokio::task::spawn_blocking(move || {
+        let read = format::read(reader, format, &name, &mut |at, data| batcher.take(at, data));
+        batcher.end(read)
+    });
+    read.await.unwrap_or_else(|error| (done, Err(io::Error::other(error.to_string()).into())))
+}
+
+async fn open(storage: &Storage, file: &InputFile) -> io::Result<Box<dyn Read + Send>> {
+    match &file.place {
+        Place::Disk(path) => Ok(Box::new(std::fs::File::open(path)?)),
         Place::Bucket { bucket, name } => {
             let opened = storage
                 .read_object(format!("projects/_/buckets/{bucket}"), name)
@@ -112,24 +138,9 @@ async fn read_file(
                     }
                 }
             });
-            Box::new(Chunks { receiver, current: Bytes::new() })
+            Ok(Box::new(Chunks { receiver, current: Bytes::new() }))
         }
-    };
-    let mut batcher = Batcher {
-        object: Arc::clone(&file.object),
-        generation: file.generation,
-        created: file.created,
-        done: done.records,
-        held: None,
-        batch: Vec::new(),
-        batches: batches.clone(),
-    };
-    let name = Arc::clone(&file.object);
-    let read = tokio::task::spawn_blocking(move || {
-        format::read(reader, format, &name, &mut |record, data| batcher.take(record, data))?;
-        batcher.end()
-    });
-    read.await.unwrap_or_else(|error| Err(io::Error::other(error.to_string()).into()))
+    }
 }
 
 /// Puts records into batches. One record is held back, because the last of a file is marked.
@@ -168,17 +179,21 @@ impl Batcher {
         self.batches.blocking_send(batch).map_err(|_ended| Interrupted)
     }
 
-    fn end(mut self) -> Result<Progress, ReadError> {
+    /// Hands over what is left. The last record is marked when the file was read to its end.
+    fn end(mut self, read: Result<(), ReadError>) -> (Progress, Result<(), ReadError>) {
+        let is_finished = read.is_ok();
         let Some(mut last) = self.held.take() else {
-            return Ok(Progress { records: self.done, is_finished: true });
+            return (Progress { records: self.done, is_finished }, read);
         };
         let records = last.ack.0;
         if let Origin::File { is_last, .. } = &mut last.origin {
-            *is_last = true;
+            *is_last = is_finished;
         }
         self.batch.push(last);
-        self.send()?;
-        Ok(Progress { records, is_finished: true })
+        match self.send() {
+            Ok(()) => (Progress { records, is_finished }, read),
+            Err(interrupted) => (Progress::default(), Err(interrupted.into())),
+        }
     }
 }
 
@@ -233,7 +248,9 @@ mod tests {
             for record in 1..=3 {
                 batcher.take(record, Bytes::from_static(b"{}")).unwrap();
             }
-            assert_eq!(batcher.end().unwrap(), Progress { records: 3, is_finished: true });
+            let (progress, ended) = batcher.end(Ok(()));
+            assert_eq!(progress, Progress { records: 3, is_finished: true });
+            assert!(ended.is_ok());
             let batch = receiver.try_recv().unwrap_or_default();
             assert_eq!(places(&batch), expected, "{done} done");
         }

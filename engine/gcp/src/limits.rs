@@ -22,6 +22,10 @@ pub const BACKOFF: Duration = Duration::from_millis(50);
 pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
 /// Chunks of an object that are read ahead of what is parsed: the service sends up to 2 MB at a time.
 pub const FILE_CHUNKS_AHEAD: usize = 4;
+/// A record longer than this ends the reading of its file: no event is, and memory is bounded.
+pub const RECORD_BYTES_MAX: usize = 64 << 20;
+/// Bytes of a file that are looked at to find its format out, and read at a time.
+pub const FILE_BUFFER_BYTES: usize = 256 << 10;
 /// Objects that are written at the same time.
 pub const OBJECTS_IN_FLIGHT: usize = 16;
 /// Instances of one prediction request (64 or 1 MB, whichever comes first).

@@ -284,9 +284,13 @@ impl Coordinator {
             self.lanes.push(Table::Windows, number, rows, &mut self.ids, out);
         }
         for (table, rows) in outcome.named {
+            let table = Table::Named(table);
+            if !self.lanes.has_room_for(&table) {
+                self.refuse_table(number, &rows);
+                continue;
+            }
             self.counters.named_rows += rows.len() as u64;
-            let rows = Rows::Named(Arc::new(rows));
-            self.lanes.push(Table::Named(table), number, rows, &mut self.ids, out);
+            self.lanes.push(table, number, Rows::Named(Arc::new(rows)), &mut self.ids, out);
         }
     }
 

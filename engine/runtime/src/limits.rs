@@ -22,6 +22,10 @@ pub const COMMANDS_MAX: usize = 1_024;
 /// backpressure by more than a few batches.
 pub const BATCHES_MAX: usize = 4;
 
+/// Tables that a pipeline may name: each costs a stream. Names are made of events' values, so that without a
+/// bound one publisher could make tables for ever; rows beyond it are dead letters.
+pub const NAMED_TABLES_MAX: usize = 1_000;
+
 /// Pause before a new stream after the first loss, in microseconds; it doubles with every further loss.
 pub const REOPEN_PAUSE_MICROS: i64 = 50_000;
 

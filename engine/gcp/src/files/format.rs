@@ -8,11 +8,7 @@ use bytes::Bytes;
 use flate2::bufread::MultiGzDecoder;
 
 use super::{array, columns};
-
-/// A record longer than this ends the reading of its file: no event is, and memory is bounded.
-pub(super) const RECORD_BYTES_MAX: usize = 64 << 20;
-/// Bytes that are looked at to find the format out.
-const BUFFER_BYTES: usize = 256 << 10;
+use crate::limits::{FILE_BUFFER_BYTES, RECORD_BYTES_MAX};
 
 /// How records lie in a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +56,7 @@ pub(super) fn read(
     name: &str,
     take: Take<'_>,
 ) -> Result<(), ReadError> {
-    let mut packed = BufReader::with_capacity(BUFFER_BYTES, input);
+    let mut packed = BufReader::with_capacity(FILE_BUFFER_BYTES, input);
     let head = packed.fill_buf()?;
     let mut unpacked: BufReader<Box<dyn Read + Send>> = if head.starts_with(&[0x1f, 0x8b]) {
         buffered(Box::new(MultiGzDecoder::new(packed)))
@@ -84,7 +80,7 @@ pub(super) fn read(
 }
 
 fn buffered(input: Box<dyn Read + Send>) -> BufReader<Box<dyn Read + Send>> {
-    BufReader::with_capacity(BUFFER_BYTES, input)
+    BufReader::with_capacity(FILE_BUFFER_BYTES, input)
 }
 
 /// The format that a file's first bytes, and for CSV its name, show.

@@ -12,6 +12,7 @@ use super::{Coordinator, Scoring};
 use crate::command::{
     AppendError, AppendId, Command, FatalError, Rows, ScoreId, ScoreOutcome, SinkCommand, Table,
 };
+use crate::limits::NAMED_TABLES_MAX;
 use crate::pipeline::refused_row;
 
 impl Coordinator {
@@ -87,6 +88,17 @@ impl Coordinator {
             None => out.push(Command::Sink(SinkCommand::Finalize { name })),
         }
         Ok(())
+    }
+
+    /// Rows of a table too many become dead letters.
+    pub(super) fn refuse_table(&mut self, epoch: u64, rows: &TableRows) {
+        for (index, row) in rows.iter().enumerate() {
+            let detail = format!("the pipeline names more than {NAMED_TABLES_MAX} tables");
+            self.counters.count_reject(RejectReason::RowRefused);
+            if let Some(epoch) = self.epoch_mut(epoch) {
+                epoch.add_reject(&refused_row(rows.message(index), row, detail));
+            }
+        }
     }
 
     /// Rows that the table refuses become dead letters with the table's reason; the rest of the append

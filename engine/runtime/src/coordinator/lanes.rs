@@ -7,12 +7,18 @@ use windtunnel_model::ProcessingTime;
 
 use super::lane::{Ids, Lane, Lost};
 use crate::command::{AppendId, Command, Rows, StreamId, Table};
+use crate::limits::NAMED_TABLES_MAX;
 
 /// All lanes, in the order in which their tables came up. There are few: a search costs less than a map.
 #[derive(Debug, Default)]
 pub(super) struct Lanes(Vec<Lane>);
 
 impl Lanes {
+    /// Whether rows of a table can be taken: tables that were written to before always are.
+    pub(super) fn has_room_for(&self, table: &Table) -> bool {
+        self.0.len() < NAMED_TABLES_MAX || self.0.iter().any(|lane| lane.table() == table)
+    }
+
     /// Queues rows of an epoch for a table.
     pub(super) fn push(
         &mut self,
@@ -82,5 +88,24 @@ impl Lanes {
     /// The names of the open streams, for the end of the job.
     pub(super) fn stream_names(&self) -> impl Iterator<Item = &Arc<str>> {
         self.0.iter().filter_map(Lane::stream_name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use windtunnel_model::TableRows;
+
+    #[test]
+    fn there_is_room_for_so_many_tables_and_for_those_that_are_there() {
+        let (mut lanes, mut ids, mut out) = (Lanes::default(), Ids::default(), Vec::new());
+        let table = |number: usize| Table::Named(format!("t{number}").into());
+        for number in 0..NAMED_TABLES_MAX {
+            assert!(lanes.has_room_for(&table(number)));
+            let rows = Rows::Named(Arc::new(TableRows::default()));
+            lanes.push(table(number), 1, rows, &mut ids, &mut out);
+        }
+        assert!(lanes.has_room_for(&table(0)));
+        assert!(!lanes.has_room_for(&table(NAMED_TABLES_MAX)));
     }
 }
