@@ -54,6 +54,7 @@ pub const TARGETS: &[Target] = &[
     Target { name: "scenario", run: scenario, seeds: scenarios },
     Target { name: "sql", run: sql, seeds: queries },
     Target { name: "load_file", run: load_file, seeds: files },
+    Target { name: "source_file", run: source_file, seeds: source_files },
     Target { name: "append_rows", run: append_rows, seeds: appends },
     Target { name: "storage_upload", run: storage_upload, seeds: multiparts },
     Target { name: "storage_batch", run: storage_batch, seeds: multiparts },
@@ -345,6 +346,24 @@ fn files() -> Vec<Vec<u8>> {
     avro.extend_from_slice(&[7; 16]);
     seeds.push(avro);
     seeds.push(b"\x03PAR1\x15\x04\x15\x10PAR1".to_vec());
+    seeds
+}
+
+/// A file as a source, in the format that its first bytes show and, by the first byte, under another name.
+fn source_file(data: &[u8]) {
+    let (first, content) = data.split_first().unwrap_or((&0, &[]));
+    let name = if first & 1 == 0 { "events" } else { "events.csv" };
+    for content in [data, content] {
+        if let Err(reason) = windtunnel_gcp::files::count_records(content, None, name) {
+            assert!(!reason.is_empty());
+        }
+    }
+}
+
+/// What a load job reads, with and without the byte before it.
+fn source_files() -> Vec<Vec<u8>> {
+    let mut seeds = files();
+    seeds.extend(texts(&["[{\"a\":1},\n2,\"]\"]", "{\"a\":1}\r\n\r\n{\"b\""]));
     seeds
 }
 

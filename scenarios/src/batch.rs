@@ -38,6 +38,7 @@ enum FormatArgument {
     JsonArray,
     Csv,
     Parquet,
+    Avro,
 }
 
 impl From<FormatArgument> for Format {
@@ -47,6 +48,7 @@ impl From<FormatArgument> for Format {
             FormatArgument::JsonArray => Self::JsonArray,
             FormatArgument::Csv => Self::Csv,
             FormatArgument::Parquet => Self::Parquet,
+            FormatArgument::Avro => Self::Avro,
         }
     }
 }

@@ -132,6 +132,52 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     packed.finish().unwrap()
 }
 
+/// The same events as an Avro object container file, with a block for every thousand.
+fn avro(numbers: std::ops::Range<u64>) -> Vec<u8> {
+    fn long(value: usize, out: &mut Vec<u8>) {
+        let mut rest = value << 1;
+        while rest > 0x7f {
+            out.push(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        out.push(rest as u8);
+    }
+    fn prefixed(bytes: &[u8], out: &mut Vec<u8>) {
+        long(bytes.len(), out);
+        out.extend_from_slice(bytes);
+    }
+    let fields =
+        ["event_id", "event_type", "device_id"].map(|it| json!({ "name": it, "type": "string" }));
+    let mut fields = fields.to_vec();
+    let instant = json!({ "type": "long", "logicalType": "timestamp-millis" });
+    fields.push(json!({ "name": "event_timestamp", "type": instant }));
+    let schema = json!({ "type": "record", "name": "event", "fields": fields }).to_string();
+    let mut file = b"Obj\x01\x04".to_vec();
+    for (key, value) in [("avro.schema", schema.as_str()), ("avro.codec", "deflate")] {
+        prefixed(key.as_bytes(), &mut file);
+        prefixed(value.as_bytes(), &mut file);
+    }
+    file.push(0);
+    file.extend_from_slice(&[7; 16]);
+    let numbers: Vec<u64> = numbers.collect();
+    for block in numbers.chunks(1_000) {
+        let mut records = Vec::new();
+        for number in block {
+            prefixed(format!("e{number:06}").as_bytes(), &mut records);
+            prefixed(b"telemetry", &mut records);
+            prefixed(b"d", &mut records);
+            long(1_704_110_400_000 + (number * 7 % 60) as usize * 60_000, &mut records);
+        }
+        let mut packed =
+            flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
+        packed.write_all(&records).unwrap();
+        long(block.len(), &mut file);
+        prefixed(&packed.finish().unwrap(), &mut file);
+        file.extend_from_slice(&[7; 16]);
+    }
+    file
+}
+
 fn ids(numbers: std::ops::Range<u64>) -> Vec<String> {
     numbers.map(|number| format!("e{number:06}")).collect()
 }
@@ -175,16 +221,13 @@ async fn files_are_read_once_and_new_ones_are_found() {
 async fn a_run_that_was_cut_off_goes_on() {
     let world = World::start().await;
     world.put("a.jsonl", events(0..40_000)).await;
-    world.put("b.jsonl", events(40_000..50_000)).await;
+    world.put("b.avro", avro(40_000..50_000)).await;
     let manifest = world.checkpoints.path().join("manifest.txt");
-    std::fs::write(
-        &manifest,
-        "# all\ngs://files-raw-data/a.jsonl\n\ngs://files-raw-data/b.jsonl\n",
-    )
-    .unwrap();
+    std::fs::write(&manifest, "# all\ngs://files-raw-data/a.jsonl\n\ngs://files-raw-data/b.avro\n")
+        .unwrap();
     let manifest = format!("@{}", manifest.display());
     let mut read = 0;
-    for until in [1, 5_000, 1_000] {
+    for until in [1, 5_000, 35_000, 1_000] {
         read += world.run(&[&manifest], Some(until)).await.unwrap().messages;
     }
     read += world.run(&[&manifest], None).await.unwrap().messages;
@@ -273,13 +316,18 @@ async fn what_cannot_be_read_is_named() {
     torn.truncate(torn.len() / 2);
     world.put("a.jsonl.gz", torn).await;
     world.put("b.jsonl", events(20_000..20_010)).await;
+    let mut torn = avro(20_010..23_010);
+    torn.truncate(torn.len() - 20);
+    world.put("c.avro", torn).await;
     let error = world.run(&["gs://files-raw-data/*"], None).await.unwrap_err().to_string();
-    assert!(error.contains("1 files cannot be read") && error.contains("a.jsonl.gz"), "{error}");
-    assert!(world.column(EVENTS_TABLE).await.ends_with(&ids(20_000..20_010)));
+    assert!(error.contains("2 files cannot be read") && error.contains("a.jsonl.gz"), "{error}");
+    assert!(error.contains("c.avro: block 3, after record 2000: the file ends in it"), "{error}");
+    assert!(world.column(EVENTS_TABLE).await.ends_with(&ids(20_000..22_010)));
     // Mended, the file has another generation and is read from its beginning.
     world.put("a.jsonl.gz", gzip(&events(0..20_000))).await;
+    world.put("c.avro", avro(20_010..23_010)).await;
     world.run(&["gs://files-raw-data/*"], None).await.unwrap();
-    assert_eq!(world.column(EVENTS_TABLE).await, ids(0..20_010));
+    assert_eq!(world.column(EVENTS_TABLE).await, ids(0..23_010));
     world.suite.shutdown().await;
 }
 

@@ -96,7 +96,7 @@ const GROUPS: [&[&str]; 4] = [
     &["event", "privacy", "batch_block", "dead_letter", "push_request"],
     &["checkpoint", "checkpoint_file", "scenario", "predict", "pubsub_rest"],
     &["sql"],
-    &["append_rows", "load_file", "storage_upload", "storage_batch"],
+    &["append_rows", "load_file", "source_file", "storage_upload", "storage_batch"],
 ];
 
 #[test]

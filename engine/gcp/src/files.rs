@@ -4,6 +4,7 @@
 //! one file, in order.
 
 mod array;
+mod avro;
 mod columns;
 mod format;
 mod list;
@@ -20,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use windtunnel_model::{AckId, EventTime, Message, Origin};
 use windtunnel_runtime::file_progress::{FileProgress, Progress};
 
-pub use format::Format;
+pub use format::{Format, count_records};
 pub use list::ListError;
 
 use crate::limits::{BATCH_MESSAGES, FILE_CHUNKS_AHEAD};

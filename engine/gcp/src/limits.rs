@@ -24,6 +24,15 @@ pub const BACKOFF_MAX: Duration = Duration::from_secs(5);
 pub const FILE_CHUNKS_AHEAD: usize = 4;
 /// A record longer than this ends the reading of its file: no event is, and memory is bounded.
 pub const RECORD_BYTES_MAX: usize = 64 << 20;
+/// An Avro block longer than this, packed or not, ends the reading of its file: writers make blocks of
+/// kilobytes, and a record is no longer.
+pub const AVRO_BLOCK_BYTES_MAX: usize = 64 << 20;
+/// Bytes of an Avro file's header: schemas have kilobytes.
+pub const AVRO_HEADER_BYTES_MAX: usize = 4 << 20;
+/// How deep the values of an Avro record may lie in one another: JSON that is nested deeper is not read.
+pub const AVRO_DEPTH_MAX: usize = 64;
+/// Values of an Avro record: more than a table has columns, and memory is bounded.
+pub const AVRO_VALUES_MAX: u64 = 1 << 20;
 /// Bytes of a file that are looked at to find its format out, and read at a time.
 pub const FILE_BUFFER_BYTES: usize = 256 << 10;
 /// Objects that are written at the same time.

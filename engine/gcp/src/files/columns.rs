@@ -30,14 +30,14 @@ static PROPERTIES: LazyLock<Vec<(String, bool)>> = LazyLock::new(|| {
 });
 
 /// Where a column's values go.
-struct Column {
+pub(super) struct Column {
     record: Option<String>,
     field: String,
     is_number: bool,
 }
 
 impl Column {
-    fn of(name: &str) -> Self {
+    pub(super) fn of(name: &str) -> Self {
         let (record, field) = match name.split_once('.') {
             Some((record, field)) => (Some(record), field),
             None if PROPERTIES.iter().any(|(property, _)| property == name) => {
@@ -50,7 +50,7 @@ impl Column {
         Self { record: record.map(str::to_owned), field: field.to_owned(), is_number }
     }
 
-    fn put(&self, value: Value, into: &mut Map<String, Value>) {
+    pub(super) fn put(&self, value: Value, into: &mut Map<String, Value>) {
         let Some(record) = &self.record else {
             into.insert(self.field.clone(), value);
             return;

@@ -4,10 +4,10 @@
 
 use std::io::{self, BufRead, BufReader, Read};
 
-use bytes::Bytes;
+use bytes::{Buf as _, Bytes};
 use flate2::bufread::MultiGzDecoder;
 
-use super::{array, columns};
+use super::{array, avro, columns};
 use crate::limits::{FILE_BUFFER_BYTES, RECORD_BYTES_MAX};
 
 /// How records lie in a file.
@@ -21,6 +21,8 @@ pub enum Format {
     Csv,
     /// Parquet.
     Parquet,
+    /// Avro, as object container files.
+    Avro,
 }
 
 /// Nobody takes records any more.
@@ -66,17 +68,28 @@ pub(super) fn read(
         buffered(Box::new(packed))
     };
     let head = unpacked.fill_buf()?;
-    if head.starts_with(b"Obj\x01") {
-        let reason = "Avro files are not read; convert it to Parquet or JSON lines";
-        return Err(ReadError::Columns(reason.to_owned()));
-    }
     let format = format.unwrap_or_else(|| found(head, name));
     match format {
         Format::JsonLines => lines(unpacked, take),
         Format::JsonArray => array::read(unpacked, take),
         Format::Csv => columns::csv(unpacked, take),
         Format::Parquet => columns::parquet(unpacked, take),
+        Format::Avro => avro::read(unpacked, take),
     }
+}
+
+/// Reads a file that is in memory, for whoever asks whether it can be read: the number of its records.
+///
+/// # Errors
+/// Why it is not read to its end, and where.
+pub fn count_records(content: &[u8], format: Option<Format>, name: &str) -> Result<u64, String> {
+    let mut count = 0;
+    let content = Bytes::copy_from_slice(content).reader();
+    let read = read(Box::new(content), format, name, &mut |_, _| {
+        count += 1;
+        Ok(())
+    });
+    read.map(|()| count).map_err(|error| error.to_string())
 }
 
 fn buffered(input: Box<dyn Read + Send>) -> BufReader<Box<dyn Read + Send>> {
@@ -92,6 +105,9 @@ fn found(head: &[u8], name: &str) -> Format {
         .unwrap_or(&name);
     if head.starts_with(b"PAR1") {
         return Format::Parquet;
+    }
+    if head.starts_with(avro::MAGIC) {
+        return Format::Avro;
     }
     if name.ends_with(".csv") {
         return Format::Csv;
