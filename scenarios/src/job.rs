@@ -8,6 +8,7 @@ use anyhow::Context;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use windtunnel_gcp::PredictionStats;
+use windtunnel_gcp::checkpoints::CheckpointPlace;
 use windtunnel_gcp::destinations::Destinations;
 use windtunnel_gcp::job::{self, JobConfig, Source};
 use windtunnel_gcp::world::{self, ReferenceNames};
@@ -24,17 +25,22 @@ use crate::metrics::{self, Sources, backlog};
 use crate::scenario::parse_privacy;
 use crate::target::reach;
 
+/// Between checkpoints on disk, in milliseconds.
+const CHECKPOINT_INTERVAL_MS: u32 = 200;
+/// Between checkpoints in a bucket: Cloud Storage takes one write a second to an object, and `HEAD` is one.
+const BUCKET_CHECKPOINT_INTERVAL_MS: u32 = 1_000;
+
 /// What every job is told.
 #[derive(Debug, clap::Args)]
 pub struct JobArguments {
     #[command(flatten)]
     target: TargetArguments,
-    /// The folder of the checkpoints; a job goes on where its folder says
-    #[arg(long, default_value = ".windtunnel/checkpoints")]
-    checkpoints: PathBuf,
-    /// Milliseconds between checkpoints
-    #[arg(long, default_value_t = 200)]
-    checkpoint_interval_ms: u32,
+    /// The folder of the checkpoints, or gs://BUCKET/PREFIX; a job goes on where they say
+    #[arg(long, value_name = "FOLDER", default_value = ".windtunnel/checkpoints")]
+    checkpoints: CheckpointPlace,
+    /// Milliseconds between checkpoints (200, and 1000 in a bucket)
+    #[arg(long)]
+    checkpoint_interval_ms: Option<u32>,
     /// Do not ask Vertex AI for scores
     #[arg(long)]
     no_predictions: bool,
@@ -65,6 +71,10 @@ pub async fn run(
         Source::Subscription(name) => Some(name.clone()),
         Source::Files(_) => None,
     };
+    let interval_ms = arguments.checkpoint_interval_ms.unwrap_or(match arguments.checkpoints {
+        CheckpointPlace::Folder(_) => CHECKPOINT_INTERVAL_MS,
+        CheckpointPlace::Bucket { .. } => BUCKET_CHECKPOINT_INTERVAL_MS,
+    });
     let config = JobConfig {
         names,
         source,
@@ -76,7 +86,7 @@ pub async fn run(
         coordinator: CoordinatorConfig {
             job: job_name(),
             shard: 0,
-            checkpoint_interval_micros: i64::from(arguments.checkpoint_interval_ms) * 1_000,
+            checkpoint_interval_micros: i64::from(interval_ms) * 1_000,
             predict: !arguments.no_predictions,
             dedup: DedupConfig::default(),
             windows,

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use tokio_util::sync::CancellationToken;
 use windtunnel_gcp::PredictionStats;
+use windtunnel_gcp::checkpoints::CheckpointPlace;
 use windtunnel_gcp::destinations::Destinations;
 use windtunnel_gcp::function::{FunctionConfig, serve};
 use windtunnel_gcp::job::{self, JobConfig, Source};
@@ -148,7 +149,7 @@ impl<'a> Tunnel<'a> {
             source: Source::Subscription(subscription.to_owned()),
             region: options.region.clone(),
             vertex_endpoint: options.vertex_endpoint.clone(),
-            checkpoints: folder.0.clone(),
+            checkpoints: CheckpointPlace::Folder(folder.0.clone()),
             destinations: Destinations::default(),
             coordinator: coordinator_config(scenario),
             privacy: scenario.privacy.clone(),

@@ -31,6 +31,8 @@ struct World {
     endpoints: Endpoints,
     names: ReferenceNames,
     checkpoints: tempfile::TempDir,
+    /// Where the checkpoints are instead of the folder.
+    bucket: Option<String>,
 }
 
 impl World {
@@ -39,7 +41,7 @@ impl World {
         let endpoints = endpoints_of(&suite);
         let names = ReferenceNames::for_project("files");
         world::create(&endpoints, &names, None).await.unwrap();
-        Self { suite, endpoints, names, checkpoints: tempfile::tempdir().unwrap() }
+        Self { suite, endpoints, names, checkpoints: tempfile::tempdir().unwrap(), bucket: None }
     }
 
     async fn put(&self, name: &str, content: Vec<u8>) {
@@ -47,6 +49,14 @@ impl World {
         let bucket = format!("projects/_/buckets/{}-raw-data", self.names.project);
         let content = bytes::Bytes::from(content);
         storage.write_object(bucket, name, content).send_buffered().await.unwrap();
+    }
+
+    /// The names in a bucket.
+    async fn list(&self, bucket: &str) -> Vec<String> {
+        let control = self.endpoints.storage_control().await.unwrap();
+        let bucket = format!("projects/_/buckets/{}-{bucket}", self.names.project);
+        let listed = control.list_objects().set_parent(bucket).send().await.unwrap();
+        listed.objects.into_iter().map(|object| object.name).collect()
     }
 
     /// Runs over inputs; `until` so many messages were taken in, or to the end.
@@ -80,7 +90,7 @@ impl World {
             }),
             region: "us-central1".to_owned(),
             vertex_endpoint: "1".to_owned(),
-            checkpoints: self.checkpoints.path().to_owned(),
+            checkpoints: self.checkpoints().parse().unwrap(),
             destinations: Destinations::default(),
             privacy: None,
             coordinator: CoordinatorConfig {
@@ -97,6 +107,11 @@ impl World {
         };
         let stats = PredictionStats::default();
         job::run(config, &self.endpoints, drain, sender, stats).await
+    }
+
+    fn checkpoints(&self) -> String {
+        let folder = || self.checkpoints.path().to_str().unwrap().to_owned();
+        self.bucket.clone().unwrap_or_else(folder)
     }
 
     /// The first column of all rows of a table, in order.
@@ -216,10 +231,47 @@ async fn files_are_read_once_and_new_ones_are_found() {
     world.suite.shutdown().await;
 }
 
-/// Where a run is cut off is the machine's; what must hold is the same everywhere.
 #[tokio::test]
 async fn a_run_that_was_cut_off_goes_on() {
-    let world = World::start().await;
+    goes_on(World::start().await).await;
+}
+
+/// Goal: checkpoints in Cloud Storage do what those on disk do, in a bounded number of objects.
+#[tokio::test]
+async fn a_run_with_its_checkpoints_in_a_bucket_goes_on() {
+    let mut world = World::start().await;
+    world.bucket = Some("gs://files-processed-data/jobs/a b".to_owned());
+    goes_on(world).await;
+}
+
+/// Goal: of a double start the first one ends, and what it does after that changes nothing. Method: a job that
+/// watches, another one over the same checkpoints in the bucket, and then a file that both find.
+#[tokio::test]
+async fn a_job_that_is_taken_over_ends() {
+    let mut world = World::start().await;
+    world.bucket = Some("gs://files-processed-data/job".to_owned());
+    world.put("a.jsonl", events(0..10)).await;
+    let (sender, mut counters) = watch::channel(Counters::default());
+    let pause = Some(Duration::from_millis(5));
+    let inputs = ["gs://files-raw-data/*"];
+    let first = world.job(&inputs, pause, CancellationToken::new(), sender);
+    let second = async {
+        counters.wait_for(|counters| counters.acknowledged >= 10).await.unwrap();
+        let again = world.run(&inputs, None).await.unwrap();
+        assert_eq!(again.messages, 0);
+        world.put("b.jsonl", events(10..20)).await;
+    };
+    let (ended, ()) = tokio::join!(first, second);
+    let ended = ended.unwrap_err().to_string();
+    assert!(ended.contains("was taken over"), "{ended}");
+    let last = world.run(&inputs, None).await.unwrap();
+    assert_eq!(last.rows, 10);
+    assert_eq!(world.column(EVENTS_TABLE).await, ids(0..20));
+    world.suite.shutdown().await;
+}
+
+/// Where a run is cut off is the machine's; what must hold is the same everywhere.
+async fn goes_on(world: World) {
     world.put("a.jsonl", events(0..40_000)).await;
     world.put("b.avro", avro(40_000..50_000)).await;
     let manifest = world.checkpoints.path().join("manifest.txt");
@@ -233,6 +285,9 @@ async fn a_run_that_was_cut_off_goes_on() {
     read += world.run(&[&manifest], None).await.unwrap().messages;
     assert_eq!(read, 50_000);
     assert_eq!(world.column(EVENTS_TABLE).await, ids(0..50_000));
+    let in_bucket = world.list("processed-data").await.len();
+    assert_eq!(in_bucket > 3, world.bucket.is_some(), "{in_bucket} objects");
+    assert!(in_bucket < 100, "{in_bucket} objects");
     world.suite.shutdown().await;
 }
 

@@ -12,6 +12,7 @@ use windtunnel::table::TableReader;
 use windtunnel::target::{endpoints_of, vertex_model};
 use windtunnel_emulators::{Ports, Suite};
 use windtunnel_gcp::PredictionStats;
+use windtunnel_gcp::checkpoints::CheckpointPlace;
 use windtunnel_gcp::destinations::{Destinations, TableSpec, UnknownFields};
 use windtunnel_gcp::endpoints::Endpoints;
 use windtunnel_gcp::job::{self, JobConfig, Source};
@@ -71,7 +72,7 @@ fn config(names: &ReferenceNames, checkpoints: &std::path::Path) -> JobConfig {
         source: Source::Subscription("iot-events-sub".to_owned()),
         region: "us-central1".to_owned(),
         vertex_endpoint: "1".to_owned(),
-        checkpoints: checkpoints.to_owned(),
+        checkpoints: CheckpointPlace::Folder(checkpoints.to_owned()),
         destinations: Destinations::default().with("by_*", spec),
         coordinator: CoordinatorConfig {
             job: "by-type".to_owned(),

@@ -1,7 +1,6 @@
 //! A job, put together: source, coordinator, sink, scorer and object store over bounded channels, with its
-//! checkpoints in a folder. It runs until it is asked to drain, or its files are read.
+//! checkpoints in a folder or a bucket. It runs until it is asked to drain, or its files are read.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
@@ -13,9 +12,10 @@ use windtunnel_runtime::driver::{Connectors, DriveError, drive};
 use windtunnel_runtime::limits::{BATCHES_MAX, COMMANDS_MAX, INPUTS_MAX};
 use windtunnel_runtime::metrics::Counters;
 use windtunnel_runtime::pipeline::Pipeline;
-use windtunnel_runtime::store::{DiskStore, StoreError};
+use windtunnel_runtime::store::StoreError;
 use windtunnel_stages::privacy::Privacy;
 
+use crate::checkpoints::{self, CheckpointPlace};
 use crate::destinations::Destinations;
 use crate::endpoints::{ConnectError, Endpoints};
 use crate::files::{self, FilesConfig};
@@ -37,10 +37,10 @@ pub struct JobConfig {
     /// Id of the Vertex AI endpoint.
     pub vertex_endpoint: String,
     /// Where the checkpoints are.
-    pub checkpoints: PathBuf,
+    pub checkpoints: CheckpointPlace,
     /// What becomes of tables that the pipeline names; the reference names none.
     pub destinations: Destinations,
-    /// The coordinator; `job` names a new job and is ignored where the folder holds one.
+    /// The coordinator; `job` names a new job and is ignored where the checkpoints name one.
     pub coordinator: CoordinatorConfig,
     /// What is taken out of messages before anything is stored.
     pub privacy: Option<Arc<Privacy>>,
@@ -102,7 +102,8 @@ pub async fn run_pipeline(
     counters: watch::Sender<Counters>,
     stats: PredictionStats,
 ) -> Result<Counters, JobError> {
-    let (store, log) = DiskStore::acquire(&config.checkpoints, &config.coordinator.job)?;
+    let (store, log) =
+        checkpoints::acquire(&config.checkpoints, &config.coordinator.job, endpoints).await?;
     let coordinator = CoordinatorConfig { job: store.job().to_owned(), ..config.coordinator };
     let pipeline = match &config.source {
         Source::Subscription(_) => pipeline,

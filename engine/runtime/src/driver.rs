@@ -16,7 +16,7 @@ use crate::command::{Command, FatalError, Input, ObjectCommand, ScoreCommand, Si
 use crate::coordinator::{Coordinator, Phase};
 use crate::limits::TICK_MS;
 use crate::metrics::Counters;
-use crate::store::DiskStore;
+use crate::store::Checkpoints;
 
 /// The ends of the channels to the connectors. Connectors take every command promptly and answer on
 /// the sender of `inputs`.
@@ -58,11 +58,10 @@ pub async fn drive(
     mut coordinator: Coordinator,
     recovery: Vec<Command>,
     mut connectors: Connectors,
-    store: DiskStore,
+    store: Arc<dyn Checkpoints>,
     drain: CancellationToken,
     counters: watch::Sender<Counters>,
 ) -> Result<Counters, DriveError> {
-    let store = Arc::new(store);
     let mut commands = recovery;
     let mut ticks = interval(Duration::from_millis(TICK_MS));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -100,7 +99,7 @@ pub async fn drive(
 async fn carry_out(
     commands: &mut Vec<Command>,
     connectors: &Connectors,
-    store: &Arc<DiskStore>,
+    store: &Arc<dyn Checkpoints>,
 ) -> Result<(), DriveError> {
     for command in commands.drain(..) {
         let carried = match command {
@@ -124,7 +123,7 @@ async fn carry_out(
 
 /// Writes one checkpoint on a blocking thread. The coordinator asks for the next one only when this
 /// one is answered, so there is never more than one under way.
-fn save(checkpoint: Checkpoint, store: Arc<DiskStore>, inputs: mpsc::Sender<Input>) {
+fn save(checkpoint: Checkpoint, store: Arc<dyn Checkpoints>, inputs: mpsc::Sender<Input>) {
     tokio::task::spawn_blocking(move || {
         let epoch = checkpoint.epoch;
         let bytes = checkpoint.bytes.len();

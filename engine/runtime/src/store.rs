@@ -7,7 +7,9 @@
 //! Every file has a copy, for the case that its bytes rot: a file whose checksum is wrong is refused, and
 //! its copy is read. A copy is no part of durability (it is not synced), and where both are gone nothing
 //! older is taken in their place: what the last checkpoint covers may be acknowledged already.
+//! [`BucketStore`] does the same in an object store.
 
+mod bucket;
 mod files;
 
 use std::io;
@@ -17,6 +19,7 @@ use bytes::Bytes;
 use prost::Message as _;
 use xxhash_rust::xxh3::xxh3_64;
 
+pub use bucket::{BucketStore, Objects};
 pub use files::{Files, SystemFiles};
 
 use crate::checkpoint::Checkpoint;
@@ -72,6 +75,46 @@ struct Head {
     job: String,
     #[prost(message, repeated, tag = "3")]
     runs: Vec<Run>,
+    /// Tells two takers of the same lease apart, where no lock does.
+    #[prost(int64, tag = "4")]
+    owner: i64,
+}
+
+impl Head {
+    /// Adds a checkpoint of a lease to the log; a snapshot takes the place of all before it.
+    fn add(&mut self, checkpoint: &Checkpoint, lease: u64) {
+        if checkpoint.is_snapshot {
+            self.runs.clear();
+        }
+        let epoch = checkpoint.epoch;
+        match self.runs.last_mut() {
+            Some(run) if run.lease == lease => run.last_epoch = epoch,
+            _ => self.runs.push(Run { lease, first_epoch: epoch, last_epoch: epoch }),
+        }
+    }
+}
+
+/// Where a job's checkpoints become durable, held by one lease.
+pub trait Checkpoints: std::fmt::Debug + Send + Sync {
+    /// The name of the job, given when it was made.
+    fn job(&self) -> &str;
+
+    /// Makes a checkpoint durable and part of the log. It waits for disk or network.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] when another process has taken the job over; [`StoreError::Io`] when nobody
+    /// knows whether the checkpoint is part of the log: the process ends, and the next one reads it.
+    fn save(&self, checkpoint: &Checkpoint) -> Result<(), StoreError>;
+}
+
+impl<F: Files + std::fmt::Debug + Send + Sync> Checkpoints for DiskStore<F> {
+    fn job(&self) -> &str {
+        DiskStore::job(self)
+    }
+
+    fn save(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
+        DiskStore::save(self, checkpoint)
+    }
 }
 
 /// Consecutive records that one lease wrote; the first record of the first run is a snapshot.
@@ -122,6 +165,7 @@ impl<F: Files> DiskStore<F> {
             lease: 0,
             job: new_job.to_owned(),
             runs: Vec::new(),
+            owner: 0,
         });
         let mut log = Vec::new();
         for run in &head.runs {
@@ -159,18 +203,8 @@ impl<F: Files> DiskStore<F> {
                 current: head.lease,
             });
         }
-        let mut obsolete = Vec::new();
-        if checkpoint.is_snapshot {
-            obsolete = std::mem::take(&mut head.runs);
-        }
-        match head.runs.last_mut() {
-            Some(run) if run.lease == self.lease => run.last_epoch = checkpoint.epoch,
-            _ => head.runs.push(Run {
-                lease: self.lease,
-                first_epoch: checkpoint.epoch,
-                last_epoch: checkpoint.epoch,
-            }),
-        }
+        let obsolete = if checkpoint.is_snapshot { head.runs.clone() } else { Vec::new() };
+        head.add(checkpoint, self.lease);
         write_head(&self.files, &self.folder, &head)?;
         drop(lock);
         write_copy(&self.files, &path, &checkpoint.bytes);
@@ -188,7 +222,11 @@ impl<F: Files> DiskStore<F> {
 }
 
 fn record_path(folder: &Path, epoch: u64, lease: u64) -> PathBuf {
-    folder.join(format!("epoch-{epoch:012}-lease-{lease:06}"))
+    folder.join(record_name(epoch, lease))
+}
+
+fn record_name(epoch: u64, lease: u64) -> String {
+    format!("epoch-{epoch:012}-lease-{lease:06}")
 }
 
 /// Holds the folder's lock until it is dropped; the system lets go of it when the process dies.
@@ -245,17 +283,21 @@ fn read_framed(files: &impl Files, path: &Path) -> Result<Bytes, StoreError> {
 
 fn read_one(files: &impl Files, path: &Path) -> Result<Bytes, StoreError> {
     let content = files.read(path).map_err(|source| failed("read", path, source))?;
-    let corrupt = |what| StoreError::Corrupt { path: path.to_owned(), what };
+    unframed(content.into()).map_err(|what| StoreError::Corrupt { path: path.to_owned(), what })
+}
+
+/// A framed file's content, or what is wrong with the frame.
+fn unframed(content: Bytes) -> Result<Bytes, &'static str> {
     let frame = MAGIC.len() + size_of::<u64>();
     if content.len() < frame || content[..MAGIC.len()] != MAGIC[..] {
-        return Err(corrupt("it does not begin as a checkpoint file does"));
+        return Err("it does not begin as a checkpoint file does");
     }
     let mut sum = [0; size_of::<u64>()];
     sum.copy_from_slice(&content[MAGIC.len()..frame]);
     if xxh3_64(&content[frame..]) != u64::from_le_bytes(sum) {
-        return Err(corrupt("its checksum does not match"));
+        return Err("its checksum does not match");
     }
-    Ok(Bytes::from(content).slice(frame..))
+    Ok(content.slice(frame..))
 }
 
 /// Writes beside, syncs, renames, syncs the folder: after a crash there is the old file or the new.
