@@ -20,7 +20,7 @@ const ANY_DISORDER_MICROS: i64 = 100 * 365 * 24 * 3_600 * 1_000_000;
 #[derive(Debug, clap::Args)]
 pub struct BatchArguments {
     /// Files and objects (gs://BUCKET/NAME), with *, ? and ** for names; @FILE is a list of them
-    #[arg(required = true)]
+    #[arg(required_unless_present = "notifications")]
     inputs: Vec<String>,
     /// The format; found out file by file where it is not said
     #[arg(long, value_enum)]
@@ -28,6 +28,10 @@ pub struct BatchArguments {
     /// Look for new files every so many seconds until SIGTERM, with windows that end as in a stream
     #[arg(long)]
     watch: Option<u32>,
+    /// Read the objects that this subscription's notifications of Cloud Storage tell of, until SIGTERM,
+    /// instead of looking for files; those that match FILE where there is one
+    #[arg(long, value_name = "SUBSCRIPTION")]
+    notifications: Option<String>,
     #[command(flatten)]
     job: JobArguments,
 }
@@ -67,11 +71,12 @@ fn windows(is_stream: bool) -> WindowConfig {
 /// # Errors
 /// The target cannot be reached, a file cannot be read to its end, or the job cannot go on.
 pub async fn run(arguments: BatchArguments) -> anyhow::Result<()> {
-    let windows = windows(arguments.watch.is_some());
+    let windows = windows(arguments.watch.is_some() || arguments.notifications.is_some());
     let source = Source::Files(FilesConfig {
         inputs: arguments.inputs,
         format: arguments.format.map(Format::from),
         watch: arguments.watch.map(|seconds| Duration::from_secs(seconds.into())),
+        notifications: arguments.notifications,
     });
     let counters = job::run(arguments.job, source, windows, show).await?;
     eprintln!(

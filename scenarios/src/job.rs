@@ -47,6 +47,9 @@ pub struct JobArguments {
     /// Serve OpenMetrics at http://HOST:PORT/metrics
     #[arg(long, value_name = "HOST:PORT")]
     metrics_addr: Option<String>,
+    /// Keep messages and rows as Parquet in PROJECT-raw-data/archive and PROJECT-processed-data/events
+    #[arg(long)]
+    archive: bool,
     /// A file of fields to hash or drop before anything is stored
     #[arg(long)]
     privacy: Option<PathBuf>,
@@ -82,6 +85,7 @@ pub async fn run(
         vertex_endpoint,
         checkpoints: arguments.checkpoints,
         destinations: Destinations::default(),
+        archive: arguments.archive,
         privacy: arguments.privacy.as_deref().map(read_privacy).transpose()?,
         coordinator: CoordinatorConfig {
             job: job_name(),

@@ -151,6 +151,7 @@ impl<'a> Tunnel<'a> {
             vertex_endpoint: options.vertex_endpoint.clone(),
             checkpoints: CheckpointPlace::Folder(folder.0.clone()),
             destinations: Destinations::default(),
+            archive: scenario.archive,
             coordinator: coordinator_config(scenario),
             privacy: scenario.privacy.clone(),
         };

@@ -48,6 +48,8 @@ pub struct Scenario {
     pub checkpoint_interval: Duration,
     /// Whether events are scored.
     pub predict: bool,
+    /// Whether messages and rows are archived as Parquet; not in a simulation.
+    pub archive: bool,
     /// What is taken out of events before anything is stored.
     pub privacy: Option<Arc<Privacy>>,
     /// Faults on the timeline; this build injects none, so they make the verdict `not_evaluated`.
@@ -162,6 +164,7 @@ fn scenario(reader: &mut Reader<'_, '_>) -> Scenario {
         windows: pipeline.windows,
         checkpoint_interval: pipeline.checkpoint_interval,
         predict: pipeline.predict,
+        archive: pipeline.archive,
         privacy,
         faults,
         expectations,
@@ -203,6 +206,7 @@ struct Pipeline {
     windows: WindowConfig,
     checkpoint_interval: Duration,
     predict: bool,
+    archive: bool,
 }
 
 impl Default for Pipeline {
@@ -212,6 +216,7 @@ impl Default for Pipeline {
             windows: WindowConfig::default(),
             checkpoint_interval: Duration::from_millis(200),
             predict: true,
+            archive: false,
         }
     }
 }
@@ -240,6 +245,7 @@ fn pipeline(reader: &mut Reader<'_, '_>) -> Pipeline {
             .duration("checkpoint_interval")
             .unwrap_or(default.checkpoint_interval),
         predict: reader.flag("predict").unwrap_or(default.predict),
+        archive: reader.flag("archive").unwrap_or(default.archive),
     }
 }
 

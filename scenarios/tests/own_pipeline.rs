@@ -73,6 +73,7 @@ fn config(names: &ReferenceNames, checkpoints: &std::path::Path) -> JobConfig {
         region: "us-central1".to_owned(),
         vertex_endpoint: "1".to_owned(),
         checkpoints: CheckpointPlace::Folder(checkpoints.to_owned()),
+        archive: false,
         destinations: Destinations::default().with("by_*", spec),
         coordinator: CoordinatorConfig {
             job: "by-type".to_owned(),

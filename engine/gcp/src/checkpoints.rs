@@ -117,7 +117,7 @@ impl BucketObjects {
 }
 
 /// An answer is what HTTP says, or what gRPC says: calls of both kinds are made.
-fn is(error: &google_cloud_gax::error::Error, http: u16, code: Code) -> bool {
+pub(crate) fn is(error: &google_cloud_gax::error::Error, http: u16, code: Code) -> bool {
     error.http_status_code() == Some(http)
         || error.status().is_some_and(|status| status.code == code)
 }

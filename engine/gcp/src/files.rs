@@ -1,16 +1,18 @@
 //! Files as a source: objects in Cloud Storage or files on disk, each record a message, in the order of the
 //! files' names and of the records in each. What the checkpoints say was read is not read again, so a run
 //! over the same files adds nothing, and a run that was cut off goes on. Invariant: a batch holds records of
-//! one file, in order.
+//! one file, in order, and their numbers for acknowledgement grow.
 
 mod array;
 mod avro;
 mod columns;
 mod format;
 mod list;
+pub(crate) mod notified;
 
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -38,6 +40,17 @@ pub struct FilesConfig {
     pub format: Option<Format>,
     /// Looks for new files after so long, until the job is drained; none reads what is there and ends.
     pub watch: Option<Duration>,
+    /// A subscription, by its name in the project, whose messages tell of objects that were written: they
+    /// are read instead of what a listing shows, until the job is drained. `inputs` then says which.
+    pub notifications: Option<String>,
+}
+
+/// Reads files into micro-batches, and numbers their messages over all of them.
+pub(crate) struct FileReader {
+    storage: Storage,
+    format: Option<Format>,
+    batches: mpsc::Sender<Vec<Message>>,
+    last_ack: Arc<AtomicU64>,
 }
 
 /// Reads all files into micro-batches.
@@ -45,23 +58,22 @@ pub struct FilesConfig {
 /// # Errors
 /// The files that cannot be read to their end, with what is wrong with each; all others are read.
 pub(crate) async fn run(
-    storage: Storage,
+    reader: FileReader,
     control: StorageControl,
     config: FilesConfig,
     mut progress: FileProgress,
-    batches: mpsc::Sender<Vec<Message>>,
     stop: CancellationToken,
 ) -> Result<(), String> {
     let mut failed = Vec::new();
     loop {
-        let files = list::expand(&control, &storage, &config.inputs).await;
+        let files = list::expand(&control, &reader.storage, &config.inputs).await;
         let files = files.map_err(|error| error.to_string())?;
         for file in files {
             let done = progress.of(&file.object, file.generation);
             if done.is_finished || stop.is_cancelled() {
                 continue;
             }
-            let (read, ended) = read_file(&storage, &file, config.format, done, &batches).await;
+            let (read, ended) = reader.read(&file, done).await;
             // What was handed over before a failure is not handed over again by this run.
             progress.set(&file.object, file.generation, read);
             match ended {
@@ -76,7 +88,7 @@ pub(crate) async fn run(
         let Some(pause) = config.watch else { break };
         tokio::select! {
             () = stop.cancelled() => break,
-            () = batches.closed() => break,
+            () = reader.batches.closed() => break,
             () = sleep(pause) => failed.clear(),
         }
     }
@@ -90,34 +102,44 @@ pub(crate) async fn run(
     }
 }
 
-/// Reads one file on a blocking thread, after what is done of it: how far it was handed over, and why not
-/// to its end.
-async fn read_file(
-    storage: &Storage,
-    file: &InputFile,
-    format: Option<Format>,
-    done: Progress,
-    batches: &mpsc::Sender<Vec<Message>>,
-) -> (Progress, Result<(), ReadError>) {
-    let reader = match open(storage, file).await {
-        Ok(reader) => reader,
-        Err(error) => return (done, Err(error.into())),
-    };
-    let mut batcher = Batcher {
-        object: Arc::clone(&file.object),
-        generation: file.generation,
-        created: file.created,
-        done: done.records,
-        held: None,
-        batch: Vec::new(),
-        batches: batches.clone(),
-    };
-    let name = Arc::clone(&file.object);
-    let read = tokio::task::spawn_blocking(move || {
-        let read = format::read(reader, format, &name, &mut |at, data| batcher.take(at, data));
-        batcher.end(read)
-    });
-    read.await.unwrap_or_else(|error| (done, Err(io::Error::other(error.to_string()).into())))
+impl FileReader {
+    pub(crate) fn new(
+        storage: Storage,
+        format: Option<Format>,
+        batches: mpsc::Sender<Vec<Message>>,
+    ) -> Self {
+        Self { storage, format, batches, last_ack: Arc::default() }
+    }
+
+    /// The number of the last message that was handed over.
+    fn handed_over(&self) -> u64 {
+        self.last_ack.load(Ordering::Acquire)
+    }
+
+    /// Reads one file on a blocking thread, after what is done of it: how far it was handed over, and why
+    /// not to its end.
+    async fn read(&self, file: &InputFile, done: Progress) -> (Progress, Result<(), ReadError>) {
+        let reader = match open(&self.storage, file).await {
+            Ok(reader) => reader,
+            Err(error) => return (done, Err(error.into())),
+        };
+        let mut batcher = Batcher {
+            object: Arc::clone(&file.object),
+            generation: file.generation,
+            created: file.created,
+            done: done.records,
+            held: None,
+            batch: Vec::new(),
+            batches: self.batches.clone(),
+            last_ack: Arc::clone(&self.last_ack),
+        };
+        let (name, format) = (Arc::clone(&file.object), self.format);
+        let read = tokio::task::spawn_blocking(move || {
+            let read = format::read(reader, format, &name, &mut |at, data| batcher.take(at, data));
+            batcher.end(read)
+        });
+        read.await.unwrap_or_else(|error| (done, Err(io::Error::other(error.to_string()).into())))
+    }
 }
 
 async fn open(storage: &Storage, file: &InputFile) -> io::Result<Box<dyn Read + Send>> {
@@ -154,6 +176,7 @@ struct Batcher {
     held: Option<Message>,
     batch: Vec<Message>,
     batches: mpsc::Sender<Vec<Message>>,
+    last_ack: Arc<AtomicU64>,
 }
 
 impl Batcher {
@@ -167,7 +190,8 @@ impl Batcher {
             line: record,
             is_last: false,
         };
-        let message = Message { ack: AckId(record), data, publish_time: self.created, origin };
+        let ack = AckId(self.last_ack.fetch_add(1, Ordering::AcqRel) + 1);
+        let message = Message { ack, data, publish_time: self.created, origin };
         self.batch.extend(self.held.replace(message));
         if self.batch.len() >= BATCH_MESSAGES {
             return self.send();
@@ -186,9 +210,10 @@ impl Batcher {
         let Some(mut last) = self.held.take() else {
             return (Progress { records: self.done, is_finished }, read);
         };
-        let records = last.ack.0;
-        if let Origin::File { is_last, .. } = &mut last.origin {
+        let mut records = self.done;
+        if let Origin::File { is_last, line, .. } = &mut last.origin {
             *is_last = is_finished;
+            records = *line;
         }
         self.batch.push(last);
         match self.send() {
@@ -245,6 +270,7 @@ mod tests {
                 held: None,
                 batch: Vec::new(),
                 batches,
+                last_ack: Arc::default(),
             };
             for record in 1..=3 {
                 batcher.take(record, Bytes::from_static(b"{}")).unwrap();

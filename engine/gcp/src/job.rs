@@ -15,10 +15,12 @@ use windtunnel_runtime::pipeline::Pipeline;
 use windtunnel_runtime::store::StoreError;
 use windtunnel_stages::privacy::Privacy;
 
+use crate::archive::{self, Archive};
 use crate::checkpoints::{self, CheckpointPlace};
 use crate::destinations::Destinations;
 use crate::endpoints::{ConnectError, Endpoints};
-use crate::files::{self, FilesConfig};
+use crate::files::notified::Notified;
+use crate::files::{self, FileReader, FilesConfig};
 use crate::prediction_stats::PredictionStats;
 use crate::vertex::Vertex;
 use crate::world::ReferenceNames;
@@ -44,6 +46,8 @@ pub struct JobConfig {
     pub coordinator: CoordinatorConfig,
     /// What is taken out of messages before anything is stored.
     pub privacy: Option<Arc<Privacy>>,
+    /// Whether messages and rows are kept as Parquet in the raw and the processed bucket.
+    pub archive: bool,
 }
 
 /// What a job reads.
@@ -105,12 +109,16 @@ pub async fn run_pipeline(
     let (store, log) =
         checkpoints::acquire(&config.checkpoints, &config.coordinator.job, endpoints).await?;
     let coordinator = CoordinatorConfig { job: store.job().to_owned(), ..config.coordinator };
+    let archive = archive_of(&config.names, &coordinator, store.lease(), endpoints).await?;
     let pipeline = match &config.source {
         Source::Subscription(_) => pipeline,
         Source::Files(_) => pipeline.reading_files(),
     };
-    let (coordinator, recovery) = Coordinator::start_with(coordinator, pipeline, &log)?;
-    let coordinator = coordinator.with_privacy(config.privacy);
+    let (mut coordinator, mut recovery) = Coordinator::start_with(coordinator, pipeline, &log)?;
+    coordinator = coordinator.with_privacy(config.privacy);
+    if config.archive {
+        coordinator = coordinator.archiving(&mut recovery);
+    }
     drop(log);
     let (inputs_sender, inputs) = mpsc::channel(INPUTS_MAX);
     let (batches, messages) = mpsc::channel(BATCHES_MAX);
@@ -118,6 +126,7 @@ pub async fn run_pipeline(
     let (sink, sink_commands) = mpsc::channel(COMMANDS_MAX);
     let (scores, score_commands) = mpsc::channel(COMMANDS_MAX);
     let (objects_sender, object_commands) = mpsc::channel(COMMANDS_MAX);
+    let (archive_sender, archive_commands) = mpsc::channel(COMMANDS_MAX);
     let write_sink = WriteSink {
         channel: endpoints.write_channel()?,
         bearer: endpoints.bearer("BigQuery Storage Write")?,
@@ -141,6 +150,7 @@ pub async fn run_pipeline(
     connectors.spawn(write_sink::run(write_sink, sink_commands, inputs_sender.clone()));
     connectors.spawn(vertex::run(vertex, score_commands, inputs_sender.clone()));
     connectors.spawn(objects::run(storage, bucket, object_commands, inputs_sender.clone()));
+    connectors.spawn(archive::run(archive, archive_commands, inputs_sender.clone()));
     let stop = CancellationToken::new();
     let source = match config.source {
         Source::Subscription(subscription) => tokio::spawn(pubsub_source::run(
@@ -153,14 +163,38 @@ pub async fn run_pipeline(
         Source::Files(files) => {
             let progress = coordinator.pipeline().file_progress().cloned().unwrap_or_default();
             let control = endpoints.storage_control().await?;
-            // What was read is in the checkpoints: nobody waits for acknowledgements.
-            tokio::spawn(discard(acks_receiver));
-            let storage = endpoints.storage().await?;
-            tokio::spawn(files::run(storage, control, files, progress, batches, drain.clone()))
+            let reader = FileReader::new(endpoints.storage().await?, files.format, batches);
+            match &files.notifications {
+                Some(subscription) => {
+                    let notified = Notified {
+                        reader,
+                        control,
+                        subscriber: endpoints.subscriber().await?,
+                        subscription: config.names.subscription(subscription),
+                        inputs: files.inputs,
+                        pause: files.watch,
+                    };
+                    let drain = drain.clone();
+                    tokio::spawn(files::notified::run(notified, progress, acks_receiver, drain))
+                }
+                None => {
+                    // What was read is in the checkpoints: nobody waits for acknowledgements.
+                    tokio::spawn(discard(acks_receiver));
+                    tokio::spawn(files::run(reader, control, files, progress, drain.clone()))
+                }
+            }
         }
     };
-    let ends =
-        Connectors { messages, acks, sink, scores, objects: objects_sender, inputs, inputs_sender };
+    let ends = Connectors {
+        messages,
+        acks,
+        sink,
+        scores,
+        objects: objects_sender,
+        archive: archive_sender,
+        inputs,
+        inputs_sender,
+    };
     let driven = drive(coordinator, recovery, ends, store, drain, counters).await;
     // The drive let go of its ends: the connectors finish what they have and end.
     stop.cancel();
@@ -170,6 +204,23 @@ pub async fn run_pipeline(
         Ok(Err(reason)) => Err(JobError::Source(reason)),
         Ok(Ok(())) | Err(_) => Ok(driven?),
     }
+}
+
+async fn archive_of(
+    names: &ReferenceNames,
+    coordinator: &CoordinatorConfig,
+    lease: u64,
+    endpoints: &Endpoints,
+) -> Result<Archive, ConnectError> {
+    Ok(Archive {
+        storage: endpoints.storage().await?,
+        control: endpoints.storage_control().await?,
+        raw_bucket: names.raw_data_bucket(),
+        processed_bucket: names.processed_data_bucket(),
+        job: coordinator.job.clone(),
+        shard: coordinator.shard,
+        lease,
+    })
 }
 
 async fn discard<T>(mut receiver: mpsc::Receiver<T>) {

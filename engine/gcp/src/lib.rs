@@ -3,6 +3,7 @@
 //! the runtime's inputs. Invariant: what is worth a retry is retried here; what is in doubt is reported
 //! as doubt, never guessed.
 
+mod archive;
 pub mod checkpoints;
 pub mod destinations;
 pub mod endpoints;

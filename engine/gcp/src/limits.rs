@@ -33,8 +33,19 @@ pub const AVRO_HEADER_BYTES_MAX: usize = 4 << 20;
 pub const AVRO_DEPTH_MAX: usize = 64;
 /// Values of an Avro record: more than a table has columns, and memory is bounded.
 pub const AVRO_VALUES_MAX: u64 = 1 << 20;
+/// Notifications of objects that the subscriber may hold: their objects wait, and each is small.
+pub const NOTIFICATIONS_MAX: i64 = 1_000;
+/// How long an object that could not be read waits for the next try, where nothing else is said.
+pub const NOTIFICATION_RETRY_PAUSE: Duration = Duration::from_secs(10);
 /// Bytes of a file that are looked at to find its format out, and read at a time.
 pub const FILE_BUFFER_BYTES: usize = 256 << 10;
+/// Epochs that are archived at the same time: as many as may be on their way to durability.
+pub const ARCHIVE_EPOCHS_IN_FLIGHT: usize = 4;
+/// Dates of the archive that are asked for their files at the same time when a job starts.
+pub const ARCHIVE_LISTS_IN_FLIGHT: usize = 16;
+/// Dates, so files, that an epoch may have in a bucket of the archive: events with made-up times must not
+/// make a file each.
+pub const ARCHIVE_DATES_MAX: usize = 64;
 /// Objects that are written at the same time.
 pub const OBJECTS_IN_FLIGHT: usize = 16;
 /// Instances of one prediction request (64 or 1 MB, whichever comes first).

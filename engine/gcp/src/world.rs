@@ -61,11 +61,22 @@ impl ReferenceNames {
         format!("{}-failed-events", self.project)
     }
 
+    /// The bucket of what comes in: files to read, and the archive of messages.
+    #[must_use]
+    pub fn raw_data_bucket(&self) -> String {
+        format!("{}-raw-data", self.project)
+    }
+
+    /// The bucket of the archive of rows.
+    #[must_use]
+    pub fn processed_data_bucket(&self) -> String {
+        format!("{}-processed-data", self.project)
+    }
+
     /// All buckets.
     #[must_use]
     pub fn buckets(&self) -> [String; 3] {
-        ["raw-data", "processed-data", "failed-events"]
-            .map(|suffix| format!("{}-{suffix}", self.project))
+        [self.raw_data_bucket(), self.processed_data_bucket(), self.failed_events_bucket()]
     }
 
     /// A table's resource name in the Storage Write API.

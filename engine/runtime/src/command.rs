@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use windtunnel_model::{AckId, EventBatch, Message, TableRows, WindowRow};
+use windtunnel_model::{AckId, EventBatch, Message, Reject, TableRows, WindowRow};
 
 use crate::checkpoint::Checkpoint;
 
@@ -114,6 +114,29 @@ pub struct ObjectCommand {
     pub content: Bytes,
 }
 
+/// To the archive: what messages were and became, kept for ever. Objects of an epoch are written before
+/// its checkpoint, so that a checkpoint covers nothing that is not archived.
+#[derive(Debug, Clone)]
+pub enum ArchiveCommand {
+    /// Remove what was archived for epochs after this one, which no checkpoint covers; nothing is written
+    /// before it is answered by [`Input::ArchivePruned`].
+    Prune {
+        /// The last epoch that a checkpoint covers.
+        after: u64,
+    },
+    /// Write one epoch; answered by [`Input::Archived`].
+    Write {
+        /// The epoch.
+        epoch: u64,
+        /// Whether it was written before and other rows take the place of those.
+        again: bool,
+        /// The epoch's rows as their tables took them, without those of windows.
+        rows: Vec<Rows>,
+        /// What became no row.
+        rejects: Vec<Reject>,
+    },
+}
+
 /// What the coordinator asks of the world.
 #[derive(Debug, Clone)]
 pub enum Command {
@@ -123,6 +146,8 @@ pub enum Command {
     Score(ScoreCommand),
     /// To the object store.
     Object(ObjectCommand),
+    /// To the archive; never sent by a coordinator that does not archive.
+    Archive(ArchiveCommand),
     /// To the checkpoint store; answered by [`Input::CheckpointSaved`].
     SaveCheckpoint(Checkpoint),
     /// To the source: these messages are done with. Not answered: a lost one is delivered again and
@@ -202,6 +227,18 @@ pub enum Input {
     ObjectWritten {
         /// The object's name.
         name: Arc<str>,
+        /// The outcome.
+        result: Result<(), FatalError>,
+    },
+    /// An epoch is in the archive.
+    Archived {
+        /// The epoch.
+        epoch: u64,
+        /// The outcome.
+        result: Result<(), FatalError>,
+    },
+    /// The archive holds nothing that no checkpoint covers.
+    ArchivePruned {
         /// The outcome.
         result: Result<(), FatalError>,
     },

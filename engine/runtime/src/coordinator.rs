@@ -8,6 +8,7 @@
 //! checked in `debug` builds: no flush beyond a saved checkpoint, no ack before flush and objects.
 
 mod answers;
+mod archive;
 mod epoch;
 mod intake;
 mod lane;
@@ -32,6 +33,7 @@ use crate::limits::{EPOCH_MESSAGES_MAX, EPOCHS_IN_FLIGHT_MAX, SNAPSHOT_AFTER_DEL
 use crate::metrics::Counters;
 use crate::pipeline::{Outcome, Pipeline};
 
+use archive::Archive;
 use epoch::{Epoch, State};
 use lane::Ids;
 use lanes::Lanes;
@@ -103,6 +105,7 @@ pub struct Coordinator {
     counters: Counters,
     /// What is taken out of messages before anything else looks at them.
     privacy: Option<Arc<Privacy>>,
+    archive: Archive,
 }
 
 impl Coordinator {
@@ -144,6 +147,7 @@ impl Coordinator {
             snapshot_bytes: log.first().map(|bytes| bytes.len() as u64),
             counters: Counters::default(),
             privacy: None,
+            archive: Archive::Off,
         };
         let mut commands = Vec::new();
         if let Some(record) = last {
@@ -223,11 +227,14 @@ impl Coordinator {
                 result?;
                 self.objects.remove(&name);
             }
+            Input::Archived { epoch, result } => self.archived(epoch, result)?,
+            Input::ArchivePruned { result } => self.archive_pruned(result)?,
             Input::Tick => self.time_passed(now, out),
             Input::Drain => self.drain(now, out),
         }
         self.lanes.tick(now, &mut self.ids, out);
         self.close_if_due(now);
+        self.archive_complete(out);
         self.save_if_complete(out);
         self.finish(now, out);
         Ok(())
@@ -264,6 +271,9 @@ impl Coordinator {
         for reject in &outcome.rejects {
             self.counters.count_reject(reject.reason);
             epoch.add_reject(reject);
+        }
+        if self.archive != Archive::Off {
+            epoch.rejects.extend(outcome.rejects);
         }
         if !outcome.events.events.is_empty() {
             self.counters.rows += outcome.events.events.len() as u64;
@@ -341,11 +351,15 @@ impl Coordinator {
 
     /// Writes the checkpoint of the oldest epoch that has none, once all its rows are in its streams.
     fn save_if_complete(&mut self, out: &mut Vec<Command>) {
+        let archive = self.archive;
         let Some(epoch) = self.epochs.iter_mut().find(|epoch| epoch.state < State::Saved) else {
             return;
         };
         let number = epoch.number;
-        if epoch.state != State::Closed || epoch.unscored > 0 || !self.lanes.are_complete(number) {
+        let is_complete = epoch.unscored == 0
+            && self.lanes.are_complete(number)
+            && archive.covers(epoch.archived);
+        if epoch.state != State::Closed || !is_complete {
             return;
         }
         for (name, rows) in self.lanes.seal(number) {
@@ -428,10 +442,16 @@ impl Coordinator {
             }
             !over
         });
-        if self.phase == Phase::Recovering && self.streams.is_empty() && self.objects.is_empty() {
+        let is_pruned = self.archive != Archive::Unpruned;
+        if self.phase == Phase::Recovering
+            && is_pruned
+            && self.streams.is_empty()
+            && self.objects.is_empty()
+        {
             self.phase = Phase::Running;
         }
-        let recovered = self.objects.is_empty() && !self.streams.iter().any(|it| it.abandoned);
+        let recovered =
+            is_pruned && self.objects.is_empty() && !self.streams.iter().any(|it| it.abandoned);
         if self.phase == Phase::Draining && self.epochs.is_empty() && recovered {
             for name in self.lanes.stream_names() {
                 out.push(Command::Sink(SinkCommand::Finalize { name: Arc::clone(name) }));

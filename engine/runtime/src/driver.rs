@@ -12,7 +12,9 @@ use windtunnel_model::{AckId, Message};
 
 use crate::checkpoint::Checkpoint;
 use crate::clock;
-use crate::command::{Command, FatalError, Input, ObjectCommand, ScoreCommand, SinkCommand};
+use crate::command::{
+    ArchiveCommand, Command, FatalError, Input, ObjectCommand, ScoreCommand, SinkCommand,
+};
 use crate::coordinator::{Coordinator, Phase};
 use crate::limits::TICK_MS;
 use crate::metrics::Counters;
@@ -32,6 +34,8 @@ pub struct Connectors {
     pub scores: mpsc::Sender<ScoreCommand>,
     /// To the object store.
     pub objects: mpsc::Sender<ObjectCommand>,
+    /// To the archive; never used when the coordinator does not archive.
+    pub archive: mpsc::Sender<ArchiveCommand>,
     /// Answers from all of them.
     pub inputs: mpsc::Receiver<Input>,
     /// For the driver's own answers: checkpoints.
@@ -109,6 +113,9 @@ async fn carry_out(
             }
             Command::Object(command) => {
                 connectors.objects.send(command).await.map_err(|_| "Cloud Storage")
+            }
+            Command::Archive(command) => {
+                connectors.archive.send(command).await.map_err(|_| "the archive")
             }
             Command::Ack(acks) => connectors.acks.send(acks).await.map_err(|_| "the source"),
             Command::SaveCheckpoint(checkpoint) => {

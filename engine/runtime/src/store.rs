@@ -99,6 +99,9 @@ pub trait Checkpoints: std::fmt::Debug + Send + Sync {
     /// The name of the job, given when it was made.
     fn job(&self) -> &str;
 
+    /// The lease of this writer; those after it have higher ones.
+    fn lease(&self) -> u64;
+
     /// Makes a checkpoint durable and part of the log. It waits for disk or network.
     ///
     /// # Errors
@@ -110,6 +113,10 @@ pub trait Checkpoints: std::fmt::Debug + Send + Sync {
 impl<F: Files + std::fmt::Debug + Send + Sync> Checkpoints for DiskStore<F> {
     fn job(&self) -> &str {
         DiskStore::job(self)
+    }
+
+    fn lease(&self) -> u64 {
+        self.lease
     }
 
     fn save(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {

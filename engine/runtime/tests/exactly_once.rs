@@ -23,7 +23,7 @@ use windtunnel_stages::template::Template;
 use windtunnel_stages::window::WindowConfig;
 use windtunnel_stages::windowing::{Accumulation, Trigger, Values, WindowFn, Windowing};
 
-use world::{World, is_refused};
+use world::{World, is_refused, is_refused_later};
 
 const MESSAGES: u64 = 40;
 /// Ids of messages that cannot be decoded.
@@ -83,6 +83,7 @@ impl Run<'_> {
         let (mut coordinator, mut commands) =
             Coordinator::start_with(config(), (self.pipeline)(), &self.world.log)
                 .expect("the log is whole");
+        coordinator = coordinator.archiving(&mut commands);
         let mut waiting: Vec<Command> = Vec::new();
         let mut delivered = BTreeSet::new();
         let mut draining = false;
@@ -175,10 +176,16 @@ fn judge(world: &World) {
     let (mut rows_expected, mut letters_expected) = (Vec::new(), Vec::new());
     let mut windows_expected: BTreeMap<String, u64> = BTreeMap::new();
     for id in 1..=MESSAGES {
-        if id.is_multiple_of(MALFORMED) || is_refused(&format!("e{id}")) {
+        // A table that changes takes rows or refuses them, whenever they come.
+        let event_id = format!("e{id}");
+        let is_refused = is_refused(&event_id)
+            || world.strict_from.is_some()
+                && is_refused_later(&event_id)
+                && letters.contains(&id.to_string());
+        if id.is_multiple_of(MALFORMED) || is_refused {
             letters_expected.push(id.to_string());
         } else {
-            rows_expected.push(format!("e{id}"));
+            rows_expected.push(event_id);
         }
         if !id.is_multiple_of(MALFORMED) {
             let start = 1_704_110_400_000_000_i64 + 60_000_000 * (id % 5) as i64;
@@ -188,6 +195,12 @@ fn judge(world: &World) {
     rows_expected.sort();
     letters_expected.sort();
     assert_eq!(events, rows_expected);
+    // Everything that was checkpointed is archived once, and nothing else.
+    let (raw, processed) = world.archived();
+    let mut ids: Vec<String> = (1..=MESSAGES).map(|id| id.to_string()).collect();
+    ids.sort();
+    assert_eq!(raw, ids, "raw archive");
+    assert_eq!(processed, rows_expected, "processed archive");
     assert_eq!(letters, letters_expected);
     assert_eq!(windows, windows_expected);
     assert_eq!(world.acked.len() as u64, MESSAGES);
@@ -235,7 +248,16 @@ fn by_name() -> Pipeline {
 }
 
 fn run_to_the_end(choices: &[u8], crash_at: Option<usize>, pipeline: fn() -> Pipeline) -> usize {
-    let (choices, world) = (choices.iter(), World::default());
+    run_in(World::default(), choices, crash_at, pipeline)
+}
+
+fn run_in(
+    world: World,
+    choices: &[u8],
+    crash_at: Option<usize>,
+    pipeline: fn() -> Pipeline,
+) -> usize {
+    let choices = choices.iter();
     let mut run = Run { choices, world, now: 0, crash_at, carried_out: 0, pipeline };
     while !run.run_engine() {}
     judge(&run.world);
@@ -269,8 +291,11 @@ proptest! {
     #[test]
     fn any_fate_places_every_message_once(
         choices in proptest::collection::vec(any::<u8>(), 0..400), pipeline in 0..PIPELINES.len(),
+        strict_from in proptest::option::of(1..40_usize),
     ) {
-        run_to_the_end(&choices, None, PIPELINES[pipeline]);
+        let mut world = World::default();
+        world.strict_from = strict_from;
+        run_in(world, &choices, None, PIPELINES[pipeline]);
     }
 }
 

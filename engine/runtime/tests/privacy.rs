@@ -15,7 +15,9 @@ use proptest::prelude::*;
 use prost::Message as _;
 use windtunnel_model::{AckId, EventTime, Message, Origin, ProcessingTime};
 use windtunnel_runtime::checkpoint::Record;
-use windtunnel_runtime::command::{AppendError, Command, Input, Rows, ScoreOutcome, SinkCommand};
+use windtunnel_runtime::command::{
+    AppendError, ArchiveCommand, Command, Input, Rows, ScoreOutcome, SinkCommand,
+};
 use windtunnel_runtime::coordinator::{Coordinator, CoordinatorConfig, Phase};
 use windtunnel_stages::dedup::DedupConfig;
 use windtunnel_stages::privacy::{Action, Key, Place, Privacy, Rule};
@@ -140,7 +142,7 @@ fn everything(privacy: Option<Arc<Privacy>>, payloads: Vec<Vec<u8>>) -> String {
         windows: WindowConfig::default(),
     };
     let (coordinator, mut commands) = Coordinator::start(config, &[]).unwrap();
-    let mut coordinator = coordinator.with_privacy(privacy);
+    let mut coordinator = coordinator.with_privacy(privacy).archiving(&mut commands);
     let messages = (0_u64..).zip(payloads).map(|(id, data)| message(id, data)).collect();
     let mut inputs = VecDeque::from([Input::Pulled(messages)]);
     let mut out = String::new();
@@ -192,6 +194,12 @@ fn carry_out(command: Command, streams: &mut u64, out: &mut String) -> Option<In
         Command::Object(object) => {
             show_letters(&object.content, out);
             Some(Input::ObjectWritten { name: object.name, result: Ok(()) })
+        }
+        Command::Archive(ArchiveCommand::Prune { .. }) => {
+            Some(Input::ArchivePruned { result: Ok(()) })
+        }
+        Command::Archive(ArchiveCommand::Write { epoch, .. }) => {
+            Some(Input::Archived { epoch, result: Ok(()) })
         }
         Command::SaveCheckpoint(checkpoint) => {
             let record = Record::decode(checkpoint.bytes).unwrap();

@@ -24,6 +24,13 @@ fn a_good_file_has_no_problems() {
 }
 
 #[test]
+fn the_archive_is_off_unless_it_is_asked_for() {
+    for (keys, expected) in [("", false), ("[pipeline]\narchive = true\n", true)] {
+        assert_eq!(parse("t.toml", &format!("{GOOD}{keys}")).unwrap().archive, expected);
+    }
+}
+
+#[test]
 fn mistakes_are_reported_with_place_and_advice() {
     let cases = [
         (

@@ -239,6 +239,8 @@ impl Engine {
                     self.ask(Token::Predict { score, batch, until, attempt: 0 }, net)?;
                 }
                 Command::Object(object) => self.ask(Token::Store { object, attempt: 0 }, net)?,
+                // The archive is off in a simulation.
+                Command::Archive(_) => {}
                 Command::SaveCheckpoint(checkpoint) => self.save(&checkpoint, net, observer)?,
                 Command::Ack(acks) => {
                     if !self.setup.tamper.acks_before_checkpoint() {

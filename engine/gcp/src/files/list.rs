@@ -7,9 +7,13 @@ use std::sync::Arc;
 use std::time::UNIX_EPOCH;
 
 use glob::{MatchOptions, Pattern};
+use google_cloud_gax::error::rpc::Code;
 use google_cloud_gax::paginator::ItemPaginator as _;
 use google_cloud_storage::client::{Storage, StorageControl};
+use google_cloud_storage::model::Object;
 use windtunnel_model::EventTime;
+
+use crate::checkpoints::is;
 
 /// How names are matched: `*` stays within a folder, `**` does not.
 const OPTIONS: MatchOptions = MatchOptions {
@@ -153,20 +157,68 @@ async fn in_bucket(
         if !fits || object.name.ends_with('/') {
             continue;
         }
-        let created = object.create_time.map_or(EventTime(0), |time| {
-            EventTime(time.seconds() * 1_000_000 + i64::from(time.nanos()) / 1_000)
-        });
-        files.push(InputFile {
-            object: format!("gs://{bucket}/{}", object.name).into(),
-            generation: object.generation,
-            created,
-            place: Place::Bucket { bucket: bucket.to_owned(), name: object.name },
-        });
+        files.push(file_of(bucket, object));
     }
     if files.is_empty() && pattern.is_none() {
         return Err(ListError::Missing(input.to_owned()));
     }
     Ok(files)
+}
+
+fn file_of(bucket: &str, object: Object) -> InputFile {
+    let created = object.create_time.map_or(EventTime(0), |time| {
+        EventTime(time.seconds() * 1_000_000 + i64::from(time.nanos()) / 1_000)
+    });
+    InputFile {
+        object: format!("gs://{bucket}/{}", object.name).into(),
+        generation: object.generation,
+        created,
+        place: Place::Bucket { bucket: bucket.to_owned(), name: object.name },
+    }
+}
+
+/// One generation of an object, if it is there.
+pub(super) async fn one(
+    control: &StorageControl,
+    bucket: &str,
+    name: &str,
+    generation: i64,
+) -> Result<Option<InputFile>, ListError> {
+    let found = control
+        .get_object()
+        .set_bucket(format!("projects/_/buckets/{bucket}"))
+        .set_object(name)
+        .set_generation(generation)
+        .send()
+        .await;
+    match found {
+        Ok(object) => Ok(Some(file_of(bucket, object))),
+        Err(error) if is(&error, 404, Code::NotFound) => Ok(None),
+        Err(error) => Err(ListError::Unreadable {
+            input: format!("gs://{bucket}/{name}"),
+            reason: error.to_string(),
+        }),
+    }
+}
+
+/// Whether an object is one of those that inputs name; without inputs every one is, but for the folders of
+/// the console.
+pub(super) fn is_named(inputs: &[String], bucket: &str, name: &str) -> Result<bool, ListError> {
+    let mut is_named = inputs.is_empty();
+    for input in inputs {
+        let Some((_, wanted)) = input
+            .strip_prefix("gs://")
+            .and_then(|input| input.split_once('/'))
+            .filter(|(of, _)| *of == bucket)
+        else {
+            continue;
+        };
+        is_named |= match pattern(input, wanted)? {
+            Some(pattern) => pattern.matches_with(name, OPTIONS),
+            None => wanted == name,
+        };
+    }
+    Ok(is_named && !name.ends_with('/'))
 }
 
 fn on_disk(input: &str) -> Result<Vec<InputFile>, ListError> {
@@ -203,4 +255,25 @@ fn on_disk(input: &str) -> Result<Vec<InputFile>, ListError> {
         });
     }
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notified_object_is_read_when_an_input_names_it() {
+        for (inputs, name, expected) in [
+            (&[][..], "a/b.json", true),
+            (&[], "a/", false),
+            (&["gs://b/a/*.json"], "a/b.json", true),
+            (&["gs://b/*.json"], "a/b.json", false),
+            (&["gs://other/**"], "a/b.json", false),
+            (&["gs://other/**", "gs://b/a/b.json"], "a/b.json", true),
+            (&["gs://b/**"], "a/", false),
+        ] {
+            let named: Vec<String> = inputs.iter().map(|&input| input.to_owned()).collect();
+            assert_eq!(is_named(&named, "b", name).unwrap(), expected, "{inputs:?} {name}");
+        }
+    }
 }

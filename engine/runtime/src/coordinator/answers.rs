@@ -7,6 +7,7 @@ use std::sync::Arc;
 use windtunnel_model::{EventBatch, ProcessingTime, Reject, RejectReason, Score, Stage, TableRows};
 use windtunnel_stages::decode::reject;
 
+use super::archive::Archive;
 use super::epoch::State;
 use super::{Coordinator, Scoring};
 use crate::command::{
@@ -95,9 +96,17 @@ impl Coordinator {
         for (index, row) in rows.iter().enumerate() {
             let detail = format!("the pipeline names more than {NAMED_TABLES_MAX} tables");
             self.counters.count_reject(RejectReason::RowRefused);
-            if let Some(epoch) = self.epoch_mut(epoch) {
-                epoch.add_reject(&refused_row(rows.message(index), row, detail));
-            }
+            self.reject_row(epoch, refused_row(rows.message(index), row, detail));
+        }
+    }
+
+    fn reject_row(&mut self, epoch: u64, reject: Reject) {
+        let archives = self.archive != Archive::Off;
+        let Some(epoch) = self.epoch_mut(epoch) else { return };
+        epoch.add_reject(&reject);
+        epoch.archived.outdate();
+        if archives {
+            epoch.rejects.push(reject);
         }
     }
 
@@ -121,11 +130,9 @@ impl Coordinator {
             Rows::Named(_) => self.counters.named_rows -= count,
             Rows::Events(_) | Rows::Windows(_) => self.counters.rows -= count,
         }
-        for reject in &rejects {
+        for reject in rejects {
             self.counters.count_reject(RejectReason::RowRefused);
-            if let Some(epoch) = self.epoch_mut(number) {
-                epoch.add_reject(reject);
-            }
+            self.reject_row(number, reject);
         }
         self.lanes.replace_rows(append, kept);
         Ok(())

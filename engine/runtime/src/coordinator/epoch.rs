@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use windtunnel_model::{AckId, EventTime, ProcessingTime, Reject, RejectReason};
 
+use super::archive::Archived;
 use crate::checkpoint::{ObjectRecord, Record};
 
 /// How far an epoch is.
@@ -35,6 +36,9 @@ pub(super) struct Epoch {
     pub(super) record: Option<Record>,
     /// Streams and how many of their rows must be visible before the ack.
     pub(super) targets: Vec<(Arc<str>, u64)>,
+    pub(super) archived: Archived,
+    /// For the archive; empty where there is none.
+    pub(super) rejects: Vec<Reject>,
     dead_letters: Vec<u8>,
     late: Vec<u8>,
 }
@@ -51,6 +55,8 @@ impl Epoch {
             unscored: 0,
             record: None,
             targets: Vec::new(),
+            archived: Archived::default(),
+            rejects: Vec::new(),
             dead_letters: Vec::new(),
             late: Vec::new(),
         }

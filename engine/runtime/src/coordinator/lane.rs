@@ -104,6 +104,11 @@ impl Lane {
         Some((append.epoch, &append.rows))
     }
 
+    /// The rows of an epoch that no checkpoint covers.
+    pub(super) fn rows(&self, epoch: u64) -> impl Iterator<Item = &Rows> {
+        self.appends.iter().filter(move |append| append.epoch == epoch).map(|append| &append.rows)
+    }
+
     /// Puts other rows in the place of an append's, before the stream is given up.
     pub(super) fn replace_rows(&mut self, id: AppendId, rows: Rows) {
         if let Some(append) = self.appends.iter_mut().find(|append| append.id == id) {

@@ -53,6 +53,11 @@ impl Lanes {
         self.0.iter().find_map(|lane| lane.rows_of(id))
     }
 
+    /// The rows of an epoch that no checkpoint covers, of all tables.
+    pub(super) fn rows(&self, epoch: u64) -> impl Iterator<Item = &Rows> {
+        self.0.iter().flat_map(move |lane| lane.rows(epoch))
+    }
+
     /// Puts other rows in the place of an append's, before the stream is given up.
     pub(super) fn replace_rows(&mut self, id: AppendId, rows: Rows) {
         if let Some(lane) = self.0.iter_mut().find(|lane| lane.rows_of(id).is_some()) {

@@ -135,6 +135,10 @@ impl<O: Objects + std::fmt::Debug + Send + Sync> Checkpoints for BucketStore<O> 
         &self.job
     }
 
+    fn lease(&self) -> u64 {
+        self.lease
+    }
+
     fn save(&self, checkpoint: &Checkpoint) -> Result<(), StoreError> {
         // One who panicked in here left what it held as it was.
         let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);

@@ -6,11 +6,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use windtunnel_model::AckId;
-use windtunnel_runtime::command::{AppendError, Command, Input, Rows, ScoreOutcome, SinkCommand};
+use windtunnel_model::{AckId, Message, Origin};
+use windtunnel_runtime::command::{
+    AppendError, ArchiveCommand, Command, Input, Rows, ScoreOutcome, SinkCommand,
+};
 
 /// Ids of messages whose rows the table refuses.
 const REFUSED: u64 = 13;
+/// Ids of messages whose rows the table refuses from some append on: somebody has changed the table.
+const REFUSED_LATER: u64 = 5;
 
 #[derive(Default)]
 pub(crate) struct Stream {
@@ -27,6 +31,12 @@ pub(crate) struct World {
     pub(crate) log: Vec<Bytes>,
     checkpointed: BTreeMap<Arc<str>, u64>,
     pub(crate) acked: BTreeSet<u64>,
+    /// By epoch: the ids of messages, and the names of rows.
+    archive: BTreeMap<u64, (Vec<String>, Vec<String>)>,
+    saved_epoch: u64,
+    appends: usize,
+    /// The append from which on the table refuses more.
+    pub(crate) strict_from: Option<usize>,
 }
 
 impl World {
@@ -43,6 +53,47 @@ impl World {
             }
         }
         ids
+    }
+
+    /// The ids of messages and the names of rows in the archive, each in order.
+    pub(crate) fn archived(&self) -> (Vec<String>, Vec<String>) {
+        let (mut raw, mut processed) = (Vec::new(), Vec::new());
+        for (messages, rows) in self.archive.values() {
+            raw.extend_from_slice(messages);
+            processed.extend_from_slice(rows);
+        }
+        raw.sort();
+        processed.sort();
+        (raw, processed)
+    }
+
+    fn write_archive(&mut self, command: ArchiveCommand) -> Input {
+        let (epoch, again, rows, rejects) = match command {
+            ArchiveCommand::Prune { after } => {
+                assert_eq!(after, self.saved_epoch);
+                self.archive.retain(|epoch, _| *epoch <= after);
+                return Input::ArchivePruned { result: Ok(()) };
+            }
+            ArchiveCommand::Write { epoch, again, rows, rejects } => (epoch, again, rows, rejects),
+        };
+        assert!(epoch > self.saved_epoch, "epoch {epoch} is archived after its checkpoint");
+        let mut raw: Vec<String> = rejects.iter().map(|reject| id_of(&reject.message)).collect();
+        for rows in &rows {
+            match rows {
+                Rows::Events(batch) => {
+                    let message = |event| id_of(batch.message_of(event));
+                    raw.extend(batch.events.iter().map(message));
+                }
+                Rows::Named(rows) => {
+                    raw.extend((0..rows.len()).filter_map(|row| rows.message(row)).map(id_of));
+                }
+                Rows::Windows(_) => panic!("windows are not archived"),
+            }
+        }
+        let processed = rows.iter().flat_map(names).collect();
+        let before = self.archive.insert(epoch, (raw, processed));
+        assert!(before.is_none() || again, "epoch {epoch} is archived twice");
+        Input::Archived { epoch, result: Ok(()) }
     }
 
     /// Carries a command out; the answer is what the engine would hear.
@@ -86,7 +137,9 @@ impl World {
                 assert!(before.is_none_or(|before| before == object.content), "other bytes");
                 Some(Input::ObjectWritten { name: object.name, result: Ok(()) })
             }
+            Command::Archive(command) => Some(self.write_archive(command)),
             Command::SaveCheckpoint(checkpoint) => {
+                self.saved_epoch = checkpoint.epoch;
                 use prost::Message as _;
                 let record =
                     windtunnel_runtime::checkpoint::Record::decode(checkpoint.bytes.clone())
@@ -130,23 +183,13 @@ impl World {
         if offset != stream.rows.len() as u64 {
             return lost("the offset is not the end of the stream");
         }
-        let texts: Vec<String> = match rows {
-            Rows::Events(batch) => {
-                batch.events.iter().map(|event| batch.text(event.event_id).to_owned()).collect()
-            }
-            Rows::Windows(rows) => rows
-                .iter()
-                .map(|row| format!("w {} {} {}", row.start.0, row.device_id, row.aggregate.count))
-                .collect(),
-            Rows::Named(rows) => {
-                let text = |row| std::str::from_utf8(row).unwrap().split('"').nth(3).unwrap();
-                rows.iter().map(|row| text(row).to_owned()).collect()
-            }
-        };
+        self.appends += 1;
+        let is_strict = self.strict_from.is_some_and(|from| self.appends >= from);
+        let texts = names(rows);
         let refused: Vec<_> = texts
             .iter()
             .enumerate()
-            .filter(|(_, text)| is_refused(text))
+            .filter(|(_, text)| is_refused(text) || is_strict && is_refused_later(text))
             .map(|(index, _)| (index as u32, "no such column".to_owned()))
             .collect();
         if !refused.is_empty() {
@@ -157,9 +200,38 @@ impl World {
     }
 }
 
+/// What rows are known by.
+fn names(rows: &Rows) -> Vec<String> {
+    match rows {
+        Rows::Events(batch) => {
+            batch.events.iter().map(|event| batch.text(event.event_id).to_owned()).collect()
+        }
+        Rows::Windows(rows) => rows
+            .iter()
+            .map(|row| format!("w {} {} {}", row.start.0, row.device_id, row.aggregate.count))
+            .collect(),
+        Rows::Named(rows) => {
+            let text = |row| std::str::from_utf8(row).unwrap().split('"').nth(3).unwrap();
+            rows.iter().map(|row| text(row).to_owned()).collect()
+        }
+    }
+}
+
+fn id_of(message: &Message) -> String {
+    match &message.origin {
+        Origin::Pubsub { message_id, .. } => message_id.clone(),
+        Origin::File { .. } => panic!("messages come from a subscription"),
+    }
+}
+
 pub(crate) fn is_refused(event_id: &str) -> bool {
-    event_id
-        .strip_prefix('e')
-        .and_then(|id| id.parse::<u64>().ok())
-        .is_some_and(|id| id.is_multiple_of(REFUSED))
+    number_of(event_id).is_some_and(|id| id.is_multiple_of(REFUSED))
+}
+
+pub(crate) fn is_refused_later(event_id: &str) -> bool {
+    number_of(event_id).is_some_and(|id| id.is_multiple_of(REFUSED_LATER))
+}
+
+fn number_of(event_id: &str) -> Option<u64> {
+    event_id.strip_prefix('e')?.parse().ok()
 }
