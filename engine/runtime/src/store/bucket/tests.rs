@@ -266,6 +266,11 @@ enum Step {
     Zombie(Vec<Fate>),
 }
 
+/// Whether no call fails.
+fn is_sound(fates: &[Fate]) -> bool {
+    !fates.iter().any(|fate| matches!(fate, Fate::Failed | Fate::FailedAfter))
+}
+
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let fate = prop_oneof![
         6 => Just(Fate::Fine),
@@ -300,7 +305,7 @@ proptest! {
             match step {
                 Step::Acquire(fates) => {
                     takeovers += 1;
-                    let is_sound = !fates.iter().any(|it| matches!(it, Fate::Failed | Fate::FailedAfter));
+                    let is_sound = is_sound(&fates);
                     memory.state().fates = fates;
                     let acquired = memory.acquire();
                     memory.state().fates.clear();
@@ -316,7 +321,7 @@ proptest! {
                 }
                 Step::Save(is_snapshot, fates) => {
                     let Some(store) = &owner else { continue };
-                    let is_sound = !fates.iter().any(|it| matches!(it, Fate::Failed | Fate::FailedAfter));
+                    let is_sound = is_sound(&fates);
                     let is_snapshot = is_snapshot || log.is_empty();
                     epoch += 1;
                     let content = format!("c{epoch}");
