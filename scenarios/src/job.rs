@@ -72,7 +72,7 @@ pub async fn run(
     world::create(&services.endpoints, &names, None).await?;
     let subscription = match &source {
         Source::Subscription(name) => Some(name.clone()),
-        Source::Files(_) => None,
+        Source::Files(files) => files.notifications.clone(),
     };
     let interval_ms = arguments.checkpoint_interval_ms.unwrap_or(match arguments.checkpoints {
         CheckpointPlace::Folder(_) => CHECKPOINT_INTERVAL_MS,

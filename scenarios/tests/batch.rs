@@ -180,6 +180,46 @@ async fn notified_objects_are_read_once() {
     world.suite.shutdown().await;
 }
 
+/// Goal: a process that was taken over does not write over the archive of the one that took over. Method: a
+/// file of the next epoch under a later lease, and one without any, which is nobody's.
+#[tokio::test]
+async fn the_archive_of_a_later_lease_is_not_written_over() {
+    for (lease, is_refused) in [(Some("99"), true), (None, false)] {
+        let mut world = World::start().await;
+        world.archives = true;
+        world.put("a.jsonl", events(0..10)).await;
+        let (sender, mut counters) = watch::channel(Counters::default());
+        let drain = CancellationToken::new();
+        let inputs = ["gs://files-raw-data/*"];
+        let pause = Some(Duration::from_millis(5));
+        let job = world.job(&inputs, pause, None, drain.clone(), sender);
+        let others = async {
+            counters.wait_for(|counters| counters.acknowledged >= 10).await.unwrap();
+            let [(last, _)] = &world.archived("processed-data").await[..] else { panic!("one") };
+            let next = last.replace("-0000000001.", "-0000000002.");
+            let storage = world.endpoints.storage().await.unwrap();
+            let bucket = "projects/_/buckets/files-processed-data";
+            let write = storage.write_object(bucket, &next, bytes::Bytes::from_static(b"x"));
+            write.set_metadata(lease.map(|it| ("lease", it))).send_buffered().await.unwrap();
+            world.put("b.jsonl", events(10..20)).await;
+            let _ended = counters.wait_for(|counters| counters.acknowledged >= 20).await;
+            drain.cancel();
+            next
+        };
+        let (ended, next) = tokio::join!(job, others);
+        let found = world.archived("processed-data").await;
+        let (_, content) = found.into_iter().find(|(name, _)| *name == next).unwrap();
+        assert_eq!(content == b"x", is_refused);
+        match ended {
+            Ok(counters) => assert!(!is_refused && counters.rows == 20),
+            Err(error) => {
+                assert!(is_refused && error.to_string().contains("taken over"), "{error}")
+            }
+        }
+        world.suite.shutdown().await;
+    }
+}
+
 /// Goal: of a double start the first one ends, and what it does after that changes nothing. Method: a job that
 /// watches, another one over the same checkpoints in the bucket, and then a file that both find.
 #[tokio::test]

@@ -2,6 +2,7 @@
 //! is the runtime's; this carries its calls out through Google's client, which tries again what is safe
 //! to try again. Invariant: every call here runs on a thread that may block.
 
+use std::error::Error as _;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use google_cloud_gax::error::rpc::Code;
 use google_cloud_gax::options::RequestOptionsBuilder as _;
 use google_cloud_gax::paginator::ItemPaginator as _;
 use google_cloud_storage::client::{Storage, StorageControl};
+use google_cloud_storage::error::ReadError;
 use tokio::runtime::Handle;
 use windtunnel_runtime::store::{BucketStore, Checkpoints, DiskStore, Objects, StoreError};
 
@@ -122,6 +124,12 @@ pub(crate) fn is(error: &google_cloud_gax::error::Error, http: u16, code: Code) 
         || error.status().is_some_and(|status| status.code == code)
 }
 
+/// Whether what was read is not what the service says that it is.
+fn is_checksum(error: &google_cloud_gax::error::Error) -> bool {
+    let cause = error.source().and_then(|cause| cause.downcast_ref::<ReadError>());
+    matches!(cause, Some(ReadError::ChecksumMismatch(_)))
+}
+
 impl Objects for BucketObjects {
     fn read(&self, name: &str) -> io::Result<Option<(Bytes, i64)>> {
         self.handle.block_on(async {
@@ -134,7 +142,12 @@ impl Objects for BucketObjects {
             let generation = object.object().generation;
             let mut content = BytesMut::new();
             while let Some(chunk) = object.next().await {
-                content.extend_from_slice(&chunk.map_err(io::Error::other)?);
+                match chunk {
+                    Ok(chunk) => content.extend_from_slice(&chunk),
+                    // The store has checksums of its own, and copies.
+                    Err(error) if is_checksum(&error) => break,
+                    Err(error) => return Err(io::Error::other(error)),
+                }
             }
             Ok(Some((content.freeze(), generation)))
         })
