@@ -105,15 +105,14 @@ impl Tamper {
     }
 
     /// The stages of the engine, where a bug is in them.
-    pub(super) fn stages(self, _dedup: DedupConfig, _windows: WindowConfig) -> Option<Stages> {
+    pub(super) fn stages(self, dedup: DedupConfig, windows: WindowConfig) -> Option<Stages> {
+        if !self.misses_borders() && !self.windows_before_dedup() {
+            return None;
+        }
         #[cfg(test)]
-        return match () {
-            () if self.misses_borders() => Some(pipelines::missing_borders(_dedup, _windows)),
-            () if self.windows_before_dedup() => Some(pipelines::counting_twice(_dedup, _windows)),
-            () => None,
-        };
+        return Some(pipelines::planted(self, dedup, windows));
         #[cfg(not(test))]
-        None
+        unreachable!("no bug is planted in a build that is no test: {dedup:?} {windows:?}")
     }
 
     /// Changes the log that an engine begins with.

@@ -11,9 +11,18 @@ use windtunnel_stages::window::WindowConfig;
 use windtunnel_stages::windowing::Values;
 
 use super::super::engine::Stages;
+use super::Tamper;
+
+/// The stages with the bug that is planted in them.
+pub(super) fn planted(tamper: Tamper, dedup: DedupConfig, windows: WindowConfig) -> Stages {
+    match tamper.misses_borders() {
+        true => missing_borders(dedup, windows),
+        false => counting_twice(dedup, windows),
+    }
+}
 
 /// An event in the last tenth of its window becomes a row, and no window counts it.
-pub(super) fn missing_borders(dedup: DedupConfig, windows: WindowConfig) -> Stages {
+fn missing_borders(dedup: DedupConfig, windows: WindowConfig) -> Stages {
     let size = windows.size_micros;
     let accept = move |decoded: Decoded, batch: &EventBatch, out: &mut Outcome| {
         let index = pipeline::accept(decoded, batch, out)?;
@@ -47,8 +56,10 @@ pub(super) fn missing_borders(dedup: DedupConfig, windows: WindowConfig) -> Stag
     }))
 }
 
-/// Windows count every delivery; dedup sees to it that rows and rejects are there once.
-pub(super) fn counting_twice(dedup: DedupConfig, windows: WindowConfig) -> Stages {
+/// Windows count every delivery; dedup sees to it that rows and rejects are there once. Nothing is late, since
+/// late events would leave twice too.
+fn counting_twice(dedup: DedupConfig, windows: WindowConfig) -> Stages {
+    let windows = WindowConfig { allowed_lateness_micros: 86_400_000_000, ..windows };
     // Every delivery of an event is new to the first of the two, and every reject is known.
     let delivery = |decoded: &Decoded, batch: &EventBatch| match decoded {
         Ok(index) => {
