@@ -88,7 +88,7 @@ pub async fn blow_private(
             ledger.lock().unwrap_or_else(PoisonError::into_inner).refused(event.ordinal);
             continue;
         }
-        let message = Message::new().set_data(event.body).set_attributes(event.attributes);
+        let message = Message::new().set_attributes(event.attributes()).set_data(event.body);
         let outcome = Outcome {
             ordinal: event.ordinal,
             intended,
@@ -115,7 +115,11 @@ fn expect_redacted(event: &mut PlannedEvent, privacy: &Privacy) {
         publish_time: EventTime(0),
         origin: Origin::Pubsub {
             message_id: String::new(),
-            attributes: event.attributes.iter().cloned().collect(),
+            attributes: event
+                .attributes()
+                .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                .into_iter()
+                .collect(),
         },
     };
     privacy.redact(&mut message);

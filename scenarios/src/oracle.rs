@@ -13,10 +13,10 @@ use windtunnel_gcp::endpoints::{ConnectError, Endpoints};
 use windtunnel_gcp::world::ReferenceNames;
 use windtunnel_model::schema::{DATASET, EVENTS_TABLE, WINDOWS_TABLE};
 use windtunnel_simulator::{
-    CanonicalEvent, DeadLetter, Ledger, LedgerSummary, Observations, id_hash,
+    CanonicalEvent, DeadLetter, Ledger, LedgerSummary, Observations, Windowed, id_hash,
 };
 
-use check::{RowCheck, WindowRowSeen};
+use check::{RowCheck, WindowCheck, WindowRowSeen};
 
 use crate::table::{TableReader, micros, number, text};
 
@@ -65,8 +65,10 @@ pub async fn judge(
 ) -> Result<Judgement, OracleError> {
     let client = endpoints.bigquery().await?;
     let reader = |table| TableReader::new(client.clone(), &names.project, DATASET, table, None);
-    let mut rows = RowCheck::new(window_micros);
-    reader(EVENTS_TABLE).read(|page| page.iter().for_each(|row| take_row(&mut rows, row))).await?;
+    let (mut rows, mut expected) = (RowCheck::new(), WindowCheck::new(window_micros));
+    reader(EVENTS_TABLE)
+        .read(|page| page.iter().for_each(|row| take_row(&mut rows, &mut expected, row)))
+        .await?;
     let mut windows = Vec::new();
     reader(WINDOWS_TABLE)
         .read(|page| windows.extend(page.iter().filter_map(|row| window_row(row))))
@@ -87,12 +89,12 @@ pub async fn judge(
         scored: rows.scored,
         scores_mismatched: rows.scores_mismatched,
         degraded: rows.degraded,
-        windows_mismatched: rows.windows_mismatched(windows),
+        windows_mismatched: expected.mismatched(windows).len() as u64,
         reasons,
     })
 }
 
-fn take_row(check: &mut RowCheck, row: &[Value]) {
+fn take_row(check: &mut RowCheck, windows: &mut WindowCheck, row: &[Value]) {
     // The order of the columns is that of the schema.
     let [id, time, kind, device, user, properties, score, degraded, version, ..] = row else {
         return;
@@ -113,6 +115,7 @@ fn take_row(check: &mut RowCheck, row: &[Value]) {
         humidity: number(property(4)),
         battery: number(property(5)),
     };
+    windows.count(Windowed::new(event.device_id, event.event_time_micros, event.value));
     check.take(&event, number(score), text(degraded) == Some("true"), text(version));
 }
 

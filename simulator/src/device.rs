@@ -1,6 +1,8 @@
 //! A telemetry device: temperature with a daily wave, drift and noise, humidity against it, a battery
 //! that drains, and now and then an anomaly. All readings have two decimals.
 
+use std::sync::Arc;
+
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -8,7 +10,7 @@ use crate::stream::stream;
 
 #[derive(Debug)]
 pub(crate) struct Device {
-    pub(crate) id: String,
+    pub(crate) id: Arc<str>,
     rng: ChaCha8Rng,
     base: f64,
     drift: f64,
@@ -30,7 +32,7 @@ impl Device {
     pub(crate) fn new(seed: u64, source: &str, index: u32) -> Self {
         let mut rng = stream(seed, &format!("device/{source}"), u64::from(index));
         Self {
-            id: format!("{source}-{index:05}"),
+            id: format!("{source}-{index:05}").into(),
             base: rng.random_range(12.0..26.0),
             drift: 0.0,
             battery: rng.random_range(40.0..100.0),

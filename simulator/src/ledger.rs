@@ -2,12 +2,17 @@
 //! every acknowledged event is counted in exactly one of ok, dead-lettered, late, deduplicated, lost and
 //! misplaced; the judgement asserts it.
 
+mod summary;
+
 use std::collections::HashMap;
 
 use hashbrown::HashTable;
 
-use crate::limits::SAMPLES_MAX;
 use crate::plan::{Expect, Malformation, PlannedEvent};
+use crate::windowed::Windowed;
+
+/// Entries behind the last one in which the next is looked for first.
+const NEIGHBOURS: usize = 16;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
@@ -21,12 +26,16 @@ struct Entry {
     intended_ns: u64,
     expect: Expect,
     outcome: Outcome,
+    /// Whether it is the first publish under its id.
+    is_first: bool,
 }
 
-/// What was attempted, by ordinal: 40 bytes an event, and about 8 more for finding it by its id.
+/// What was attempted, by ordinal: 64 bytes an event, and about 8 more for finding it by its id.
 #[derive(Debug, Default)]
 pub struct Ledger {
     entries: Vec<Entry>,
+    /// What windows count of each entry; of one that is no event, nothing is ever asked.
+    windowed: Vec<Windowed>,
     /// The first publish of each event id. The ids are hashes already: they are their own hash here.
     originals: HashTable<u32>,
 }
@@ -120,7 +129,15 @@ impl Seen {
     fn places(self) -> u64 {
         u64::from(self.rows) + u64::from(self.late) + u64::from(self.letters)
     }
+
+    /// Whether windows must have counted it.
+    fn is_counted(self) -> bool {
+        self.late == 0 && (self.acknowledged > 0 || self.places() > 0)
+    }
 }
+
+/// The content of copies and their places, by the place of their original.
+type Copies = HashMap<usize, Vec<(u64, usize)>>;
 
 /// Counts one more; what was seen 65,535 times is wrong enough.
 fn bump(count: &mut u16) {
@@ -136,13 +153,16 @@ impl Ledger {
             intended_ns: event.intended_ns,
             expect: event.expect,
             outcome: Outcome::Unknown,
+            is_first: false,
         });
+        self.windowed.push(event.windowed.unwrap_or_else(|| Windowed::new("", 0, None)));
         if let Some(id) = event.expect.id() {
             let entries = &self.entries;
             let id_at = |index: &u32| entries[*index as usize].expect.id();
             let is_same = |index: &u32| id_at(index) == Some(id);
             let hash_at = |index: &u32| id_at(index).unwrap_or_default();
-            self.originals.entry(id, is_same, hash_at).or_insert(index);
+            let first = *self.originals.entry(id, is_same, hash_at).or_insert(index).get();
+            self.entries[index as usize].is_first = first == index;
         }
     }
 
@@ -150,6 +170,15 @@ impl Ledger {
     fn original(&self, id: u64) -> Option<usize> {
         let same = |index: &u32| self.entries[*index as usize].expect.id() == Some(id);
         self.originals.find(id, same).map(|index| *index as usize)
+    }
+
+    /// The same, where it is probably the one a little behind another: events stay about in their order, and
+    /// a look at neighbours is much cheaper than one into a table of all events.
+    fn original_near(&self, id: u64, near: usize) -> Option<usize> {
+        let neighbours = self.entries.get(near..)?.iter().take(NEIGHBOURS);
+        let mut neighbours =
+            neighbours.map(|entry| entry.is_first && entry.expect.id() == Some(id));
+        neighbours.position(|is_it| is_it).map(|ahead| near + ahead).or_else(|| self.original(id))
     }
 
     /// The service took the publish.
@@ -207,6 +236,13 @@ impl Ledger {
         self.original(id).map(|index| index as u64)
     }
 
+    /// The same, where it is probably a little behind another ordinal.
+    #[must_use]
+    pub fn ordinal_near(&self, id: u64, near: u64) -> Option<u64> {
+        let near = usize::try_from(near).unwrap_or(usize::MAX);
+        self.original_near(id, near).map(|index| index as u64)
+    }
+
     /// The ordinal of the first publish under the id of a publish: its own, unless it is a copy.
     #[must_use]
     pub fn first_of(&self, ordinal: u64) -> u64 {
@@ -232,11 +268,29 @@ impl Ledger {
     /// When the counts do not add up, which would be a bug here.
     #[must_use]
     pub fn judge_with(&self, observations: &Observations, tolerance: Tolerance) -> LedgerSummary {
+        self.judge_counting(observations, tolerance, &mut |_, _| {})
+    }
+
+    /// The same; `count` gets, by its ordinal and in the order of the plan, every event that windows must
+    /// have counted, and with which content: what was acknowledged, or has arrived all the same, and is not
+    /// in the late output; once, however often it was published.
+    ///
+    /// # Panics
+    /// When the counts do not add up, which would be a bug here.
+    #[must_use]
+    pub fn judge_counting(
+        &self,
+        observations: &Observations,
+        tolerance: Tolerance,
+        count: &mut dyn FnMut(u64, Windowed),
+    ) -> LedgerSummary {
         let mut summary = LedgerSummary { attempted: self.attempted(), ..LedgerSummary::default() };
         let copies = self.copies();
         let mut seen = vec![Seen::default(); self.entries.len()];
         let mut reasons: Vec<&str> = vec![""];
-        self.place_rows(&observations.rows, &copies, &mut seen, &mut summary);
+        // The publishes whose content was placed, where it is not the first one's under its id.
+        let mut contents = HashMap::new();
+        self.place_rows(&observations.rows, &copies, &mut seen, &mut contents, &mut summary);
         let letters = observations.dead_letters.iter().map(|letter| (letter, false));
         let late = observations.late.iter().map(|letter| (letter, true));
         for (letter, is_late) in letters.chain(late) {
@@ -244,7 +298,11 @@ impl Ledger {
                 summary.stranger(format!("dead letter of no attempted event: {letter:?}"));
                 continue;
             };
-            let seen = &mut seen[self.place(index)];
+            let place = self.place(index);
+            if place != index {
+                contents.insert(place, index);
+            }
+            let seen = &mut seen[place];
             bump(if is_late { &mut seen.late } else { &mut seen.letters });
             seen.reason = interned(&mut reasons, &letter.reason);
         }
@@ -266,6 +324,10 @@ impl Ledger {
                     let is_late = matches!(expect, Expect::Row { late: true, .. });
                     let may_be = Tolerance { late: tolerance.late || is_late, ..tolerance };
                     summary.judge_event(index, may_be, seen[index], reason);
+                    if seen[index].is_counted() {
+                        let content = contents.get(&index).copied().unwrap_or(index);
+                        count(index as u64, self.windowed[content]);
+                    }
                 }
                 // A copy is judged with its original.
                 _ => {}
@@ -283,16 +345,17 @@ impl Ledger {
 
     /// Where a publish is judged: with the first one under its id.
     fn place(&self, index: usize) -> usize {
-        let id = self.entries[index].expect.id();
+        let entry = &self.entries[index];
+        let id = entry.expect.id().filter(|_| !entry.is_first);
         id.and_then(|id| self.original(id)).unwrap_or(index)
     }
 
     /// The content of the copies, by the place of their original.
-    fn copies(&self) -> HashMap<usize, Vec<u64>> {
-        let mut copies: HashMap<usize, Vec<u64>> = HashMap::new();
+    fn copies(&self) -> Copies {
+        let mut copies = Copies::new();
         for (index, entry) in self.entries.iter().enumerate() {
             if let Expect::Copy { fingerprint, .. } = entry.expect {
-                copies.entry(self.place(index)).or_default().push(fingerprint);
+                copies.entry(self.place(index)).or_default().push((fingerprint, index));
             }
         }
         copies
@@ -301,20 +364,32 @@ impl Ledger {
     fn place_rows(
         &self,
         rows: &[RowSeen],
-        copies: &HashMap<usize, Vec<u64>>,
+        copies: &Copies,
         seen: &mut [Seen],
+        contents: &mut HashMap<usize, usize>,
         summary: &mut LedgerSummary,
     ) {
+        let mut near = 0;
         for row in rows {
-            let Some(place) = self.original(row.id) else {
+            let Some(place) = self.original_near(row.id, near) else {
                 summary.stranger(format!("row of no attempted event, id hash {:016x}", row.id));
                 continue;
             };
+            near = place;
             let own = self.entries[place].expect.fingerprint() == Some(row.fingerprint);
-            let matches = own || copies.get(&place).is_some_and(|it| it.contains(&row.fingerprint));
+            let matching = match own {
+                true => Some(place),
+                false => copies.get(&place).and_then(|copies| {
+                    let is_it = |(fingerprint, _): &&(u64, usize)| *fingerprint == row.fingerprint;
+                    copies.iter().find(is_it).map(|(_, index)| *index)
+                }),
+            };
             bump(&mut seen[place].rows);
-            if matches {
+            if let Some(matching) = matching {
                 bump(&mut seen[place].matching_rows);
+                if matching != place {
+                    contents.insert(place, matching);
+                }
             }
         }
     }
@@ -342,86 +417,6 @@ impl Expect {
         match self {
             Self::Row { fingerprint, .. } | Self::Copy { fingerprint, .. } => Some(fingerprint),
             Self::Reject(_) => None,
-        }
-    }
-}
-
-impl LedgerSummary {
-    fn stranger(&mut self, sample: String) {
-        self.unexpected += 1;
-        self.sample(sample);
-    }
-
-    fn sample(&mut self, sample: String) {
-        if self.samples.len() < SAMPLES_MAX {
-            self.samples.push(sample);
-        }
-    }
-
-    fn offender(&mut self, index: usize, sample: String) {
-        if self.samples.len() < SAMPLES_MAX {
-            self.offenders.push(index as u64);
-        }
-        self.sample(sample);
-    }
-
-    fn judge_event(&mut self, first: usize, may_be: Tolerance, seen: Seen, reason: &str) {
-        let places = seen.places();
-        if places > 1 {
-            self.duplicated += places - 1;
-            self.offender(first, format!("event {first}: {places} places instead of one"));
-        }
-        let acknowledged = u64::from(seen.acknowledged);
-        if acknowledged == 0 {
-            self.recovered += u64::from(places > 0);
-            return;
-        }
-        self.deduplicated += acknowledged - 1;
-        if places == 0 {
-            self.lost += 1;
-            self.offender(first, format!("event {first}: acknowledged, and nowhere"));
-        } else if seen.matching_rows > 0 {
-            self.ok += 1;
-        } else if may_be.late && seen.late > 0 {
-            self.late += 1;
-        } else if may_be.refused_rows && seen.letters > 0 && reason == "row_refused" {
-            self.dead_lettered += 1;
-        } else {
-            self.misplaced += 1;
-            self.unexpected += 1;
-            let sample =
-                format!("event {first}: in the wrong place or changed ({reason}): {seen:?}");
-            self.offender(first, sample);
-        }
-    }
-
-    fn judge_reject(
-        &mut self,
-        index: usize,
-        outcome: Outcome,
-        malformation: Malformation,
-        seen: Seen,
-        reason: &str,
-    ) {
-        let places = seen.places();
-        if places > 1 {
-            self.duplicated += places - 1;
-            self.offender(index, format!("malformed event {index}: {places} dead letters"));
-        }
-        if outcome != Outcome::Acknowledged {
-            self.recovered += u64::from(places > 0);
-        } else if places == 0 {
-            self.lost += 1;
-            let sample =
-                format!("malformed event {index} ({malformation:?}): acknowledged, and nowhere");
-            self.offender(index, sample);
-        } else if seen.letters > 0 && malformation.reasons().contains(&reason) {
-            self.dead_lettered += 1;
-        } else {
-            self.misplaced += 1;
-            self.unexpected += 1;
-            let sample = format!("malformed event {index} ({malformation:?}): {reason}: {seen:?}");
-            self.offender(index, sample);
         }
     }
 }

@@ -9,10 +9,13 @@ mod ledger;
 pub mod limits;
 mod plan;
 mod stream;
+mod text;
 mod visitor;
+mod windowed;
 mod workload;
 
 pub use fingerprint::{CanonicalEvent, fingerprint, id_hash};
 pub use ledger::{DeadLetter, Ledger, LedgerSummary, Observations, RowSeen, Tolerance};
 pub use plan::{Expect, Malformation, Plan, PlannedEvent, StreamDigest};
+pub use windowed::Windowed;
 pub use workload::{Arrivals, Disorder, Source, SourceKind, Workload, WorkloadError};

@@ -6,17 +6,26 @@ mod event;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::fmt::Write;
+use std::sync::Arc;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 use sha2::{Digest, Sha256};
 
 use crate::limits::COPY_DELAY_NS_MAX;
 use crate::stream::stream;
+use crate::windowed::Windowed;
 use crate::workload::{Disorder, Workload};
 
 use event::{Draft, Maker};
+
+/// Bytes of a publish id, about.
+const PUBLISH_ID_BYTES: usize = 24;
+/// Bytes that bodies share; small enough that a message which stays long keeps little else.
+const MEMORY_BYTES: usize = 64 * 1024;
+/// Below so many free bytes another piece is taken.
+const MEMORY_BYTES_MIN: usize = 1_024;
 
 /// One message to publish.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,10 +38,20 @@ pub struct PlannedEvent {
     pub publish_id: String,
     /// The payload.
     pub body: Bytes,
-    /// The attributes: `publish_id` and `source`.
-    pub attributes: Vec<(String, String)>,
+    /// The name of its source.
+    pub source: Arc<str>,
     /// What must become of it.
     pub expect: Expect,
+    /// What a window counts of it; nothing of an event that is none.
+    pub windowed: Option<Windowed>,
+}
+
+impl PlannedEvent {
+    /// The attributes with which it is published.
+    #[must_use]
+    pub fn attributes(&self) -> [(&'static str, &str); 2] {
+        [("publish_id", &self.publish_id), ("source", &self.source)]
+    }
 }
 
 /// What must become of an event.
@@ -94,6 +113,10 @@ pub struct Plan {
     copies: BinaryHeap<Reverse<Copy>>,
     ordinal: u64,
     made: u64,
+    /// Used again for every event.
+    draft: Draft,
+    /// Where the next bodies are written.
+    memory: BytesMut,
 }
 
 /// A copy that waits for its instant; ordered by instant, then by the order in which copies were made.
@@ -104,6 +127,7 @@ struct Copy {
     source: usize,
     id: u64,
     fingerprint: u64,
+    windowed: Windowed,
     body: Bytes,
 }
 
@@ -124,6 +148,8 @@ impl Plan {
             copies: BinaryHeap::new(),
             ordinal: 0,
             made: 0,
+            draft: Draft::default(),
+            memory: BytesMut::new(),
         }
     }
 
@@ -133,15 +159,14 @@ impl Plan {
         source: usize,
         body: Bytes,
         expect: Expect,
+        windowed: Option<Windowed>,
     ) -> PlannedEvent {
         let ordinal = self.ordinal;
         self.ordinal += 1;
-        let publish_id = format!("{:x}-{ordinal}", self.seed);
-        let attributes = vec![
-            ("publish_id".to_owned(), publish_id.clone()),
-            ("source".to_owned(), self.makers[source].name.clone()),
-        ];
-        PlannedEvent { ordinal, intended_ns, publish_id, body, attributes, expect }
+        let mut publish_id = String::with_capacity(PUBLISH_ID_BYTES);
+        write!(publish_id, "{:x}-{ordinal}", self.seed).expect("a String takes text");
+        let source = Arc::clone(&self.makers[source].name);
+        PlannedEvent { ordinal, intended_ns, publish_id, body, source, expect, windowed }
     }
 
     fn make(&mut self, source: usize, intended_ns: u64) -> PlannedEvent {
@@ -149,32 +174,52 @@ impl Plan {
         let now_micros = self.start_micros + scaled;
         let fate = self.draw_fate();
         let delay_micros = (fate.delay_s * 1e6) as i64;
-        let mut event_id = String::with_capacity(24);
-        write!(event_id, "evt-{:x}-{:08x}", self.seed, self.made).expect("a String takes text");
+        let mut draft = std::mem::take(&mut self.draft);
+        draft.event_id.clear();
+        write!(draft.event_id, "evt-{:x}-{:08x}", self.seed, self.made)
+            .expect("a String takes text");
         self.made += 1;
-        let draft = self.makers[source].draft(event_id, now_micros - delay_micros);
-        let (body, expect) = match fate.kind {
+        self.makers[source].fill(&mut draft, now_micros - delay_micros);
+        let (body, expect, windowed) = match fate.kind {
             Kind::Malformed(malformation) => {
-                (draft.spoil(malformation), Expect::Reject(malformation))
+                (draft.spoil(malformation), Expect::Reject(malformation), None)
             }
             kind => {
                 let (id, fingerprint) = (draft.id(), draft.fingerprint());
-                let body = draft.body();
-                self.copy(source, intended_ns, kind, draft, body.clone());
+                self.make_room();
+                let body = draft.body(&mut self.memory);
+                let windowed = draft.windowed();
+                self.copy(source, intended_ns, kind, &mut draft, &body);
                 let late = matches!(kind, Kind::Late);
-                (body, Expect::Row { id, fingerprint, late })
+                (body, Expect::Row { id, fingerprint, late }, Some(windowed))
             }
         };
-        self.finish(intended_ns, source, body, expect)
+        self.draft = draft;
+        self.finish(intended_ns, source, body, expect, windowed)
+    }
+
+    /// Bodies share a piece of memory, which is given back when the last of them is gone.
+    fn make_room(&mut self) {
+        if self.memory.capacity() < MEMORY_BYTES_MIN {
+            self.memory = BytesMut::with_capacity(MEMORY_BYTES);
+        }
     }
 
     /// Puts a copy on the heap where the fate is to be sent twice.
-    fn copy(&mut self, source: usize, intended_ns: u64, kind: Kind, mut draft: Draft, body: Bytes) {
+    fn copy(
+        &mut self,
+        source: usize,
+        intended_ns: u64,
+        kind: Kind,
+        draft: &mut Draft,
+        body: &Bytes,
+    ) {
         let body = match kind {
-            Kind::Duplicate => body,
+            // A copy waits for a minute: it must not keep the memory of its neighbours.
+            Kind::Duplicate => Bytes::copy_from_slice(body),
             Kind::Conflict => {
                 draft.change();
-                draft.body()
+                Bytes::copy_from_slice(&draft.body(&mut self.memory))
             }
             Kind::Plain | Kind::Late | Kind::Malformed(_) => return,
         };
@@ -185,6 +230,7 @@ impl Plan {
             source,
             id: draft.id(),
             fingerprint: draft.fingerprint(),
+            windowed: draft.windowed(),
             body,
         }));
     }
@@ -256,7 +302,8 @@ impl Iterator for Plan {
             (fresh, Some(copy_ns)) if fresh.is_none_or(|(fresh_ns, _)| copy_ns < fresh_ns) => {
                 let Reverse(copy) = self.copies.pop()?;
                 let expect = Expect::Copy { id: copy.id, fingerprint: copy.fingerprint };
-                Some(self.finish(copy.intended_ns, copy.source, copy.body, expect))
+                let windowed = Some(copy.windowed);
+                Some(self.finish(copy.intended_ns, copy.source, copy.body, expect, windowed))
             }
             (Some((intended_ns, source)), _) => {
                 self.next_ns[source] = self.makers[source].schedule.next_ns();
@@ -274,9 +321,11 @@ pub struct StreamDigest(Sha256);
 impl StreamDigest {
     /// Takes an event in.
     pub fn update(&mut self, event: &PlannedEvent) {
-        self.0.update(event.ordinal.to_le_bytes());
-        self.0.update(event.intended_ns.to_le_bytes());
-        for text in event.attributes.iter().flat_map(|(key, value)| [key, value]) {
+        let mut head = [0; 16];
+        head[..8].copy_from_slice(&event.ordinal.to_le_bytes());
+        head[8..].copy_from_slice(&event.intended_ns.to_le_bytes());
+        self.0.update(head);
+        for text in event.attributes().into_iter().flat_map(|(key, value)| [key, value]) {
             self.0.update((text.len() as u64).to_le_bytes());
             self.0.update(text.as_bytes());
         }

@@ -1,6 +1,8 @@
 //! A web visitor: a Markov chain over what people do in a shop (view, click, add to cart, purchase,
 //! login), on pages whose names and users come from `fake` through the seed.
 
+use std::sync::Arc;
+
 use fake::Fake;
 use fake::faker::internet::en::Username;
 use fake::faker::lorem::en::Word;
@@ -12,8 +14,8 @@ use crate::stream::stream;
 /// The pages of a shop and the places that visitors come from.
 #[derive(Debug)]
 pub(crate) struct Shop {
-    pages: Vec<String>,
-    referrers: Vec<String>,
+    pages: Vec<Arc<str>>,
+    referrers: Vec<Arc<str>>,
 }
 
 const PAGES: usize = 500;
@@ -24,10 +26,10 @@ impl Shop {
         let mut rng = stream(seed, &format!("shop/{source}"), 0);
         let mut word = || Word().fake_with_rng::<String, _>(&mut rng);
         let pages = (0..PAGES)
-            .map(|number| format!("https://shop.example.com/{}/{}-{number}", word(), word()))
+            .map(|number| format!("https://shop.example.com/{}/{}-{number}", word(), word()).into())
             .collect();
         let referrers = (0..REFERRERS)
-            .map(|number| format!("https://{}.example.org/?q={}&n={number}", word(), word()))
+            .map(|number| format!("https://{}.example.org/?q={}&n={number}", word(), word()).into())
             .collect();
         Self { pages, referrers }
     }
@@ -35,8 +37,8 @@ impl Shop {
 
 #[derive(Debug)]
 pub(crate) struct Visitor {
-    pub(crate) device_id: String,
-    pub(crate) user_id: String,
+    pub(crate) device_id: Arc<str>,
+    pub(crate) user_id: Arc<str>,
     rng: ChaCha8Rng,
     state: Activity,
     logged_in: bool,
@@ -67,8 +69,8 @@ impl Activity {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Act<'a> {
     pub(crate) activity: Activity,
-    pub(crate) page_url: &'a str,
-    pub(crate) referrer: Option<&'a str>,
+    pub(crate) page_url: &'a Arc<str>,
+    pub(crate) referrer: Option<&'a Arc<str>>,
     pub(crate) value: Option<i64>,
     pub(crate) is_known_user: bool,
 }
@@ -78,8 +80,8 @@ impl Visitor {
         let mut rng = stream(seed, &format!("visitor/{source}"), u64::from(index));
         let name: String = Username().fake_with_rng(&mut rng);
         Self {
-            device_id: format!("{source}-{index:05}"),
-            user_id: format!("{name}-{index}"),
+            device_id: format!("{source}-{index:05}").into(),
+            user_id: format!("{name}-{index}").into(),
             rng,
             state: Activity::View,
             logged_in: false,
@@ -108,7 +110,7 @@ impl Visitor {
         Act {
             activity,
             page_url: &shop.pages[page],
-            referrer: referrer.map(|index| shop.referrers[index].as_str()),
+            referrer: referrer.map(|index| &shop.referrers[index]),
             value,
             is_known_user: self.logged_in,
         }

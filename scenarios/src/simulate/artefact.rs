@@ -5,7 +5,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use windtunnel_simulator::{Expect, PlannedEvent};
+use windtunnel_simulator::{Expect, PlannedEvent, Windowed};
 
 use super::fates::Faults;
 use super::fault::Fault;
@@ -82,11 +82,10 @@ impl Artefact {
         let simulation = &shrunk.simulation;
         let (scenario, scenario_text) = simulation.source.clone();
         let event = |event: &PlannedEvent| {
-            let source = event.attributes.iter().find(|(key, _)| key == "source");
             let text = std::str::from_utf8(&event.body).ok().map(str::to_owned);
             ArtefactEvent {
                 intended_ns: event.intended_ns,
-                source: source.map(|(_, value)| value.clone()).unwrap_or_default(),
+                source: event.source.to_string(),
                 expect: event.expect,
                 body_base64: text.is_none().then(|| STANDARD.encode(&event.body)),
                 body: text,
@@ -145,16 +144,13 @@ impl Artefact {
                 }
                 (None, None) => Bytes::new(),
             };
-            let attributes = vec![
-                ("publish_id".to_owned(), String::new()),
-                ("source".to_owned(), event.source.clone()),
-            ];
             events.push(PlannedEvent {
                 ordinal: 0,
                 intended_ns: event.intended_ns,
                 publish_id: String::new(),
+                windowed: Windowed::of_body(&body),
                 body,
-                attributes,
+                source: event.source.as_str().into(),
                 expect: event.expect,
             });
         }

@@ -3,6 +3,8 @@
 //! says where it was seen.
 
 #[cfg(test)]
+mod pipelines;
+#[cfg(test)]
 mod tests;
 
 use bytes::Bytes;
@@ -10,7 +12,10 @@ use prost::Message as _;
 use windtunnel_runtime::checkpoint::{Checkpoint, ObjectRecord, Record};
 use windtunnel_runtime::command::ObjectCommand;
 use windtunnel_stages::dedup::DedupConfig;
+use windtunnel_stages::window::WindowConfig;
 use xxhash_rust::xxh3::xxh3_64;
+
+use super::engine::Stages;
 
 macro_rules! switches {
     ($($(#[doc = $doc:literal])* $method:ident $bug:ident),+ $(,)?) => {
@@ -79,6 +84,10 @@ switches! {
     ignores_syncs NothingSynced,
     /// A process whose job was taken over goes on writing checkpoints.
     ignores_fences ZombieNotFenced,
+    /// The last event of a window is in none: an interval that is open on the wrong side.
+    misses_borders WindowMissesBorders,
+    /// Windows stand before dedup: what is delivered twice counts twice.
+    windows_before_dedup WindowsBeforeDedup,
 }
 
 impl Tamper {
@@ -93,6 +102,17 @@ impl Tamper {
             return DedupConfig { horizon_micros: 1_000_000, ..config };
         }
         config
+    }
+
+    /// The stages of the engine, where a bug is in them.
+    pub(super) fn stages(self, dedup: DedupConfig, windows: WindowConfig) -> Option<Stages> {
+        if !self.misses_borders() && !self.windows_before_dedup() {
+            return None;
+        }
+        #[cfg(test)]
+        return Some(pipelines::planted(self, dedup, windows));
+        #[cfg(not(test))]
+        unreachable!("no bug is planted in a build that is no test: {dedup:?} {windows:?}")
     }
 
     /// Changes the log that an engine begins with.

@@ -1,7 +1,7 @@
 //! The generator: publishes the events of a plan, or of a list, at their intended instants, open loop, and
 //! tries a publish again whose answer was lost. Every attempt is in the ledger before it is sent.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::iter::Peekable;
 
@@ -91,8 +91,8 @@ impl Generator {
             });
             ordinals.push(event.ordinal);
             messages.push(PubsubMessage {
+                attributes: owned(event.attributes()),
                 data: event.body,
-                attributes: event.attributes.into_iter().collect(),
                 ..PubsubMessage::default()
             });
         }
@@ -156,6 +156,10 @@ impl Generator {
     pub(super) fn digest(self) -> String {
         self.digest.hex()
     }
+}
+
+fn owned(attributes: [(&'static str, &str); 2]) -> HashMap<String, String> {
+    attributes.into_iter().map(|(key, value)| (key.to_owned(), value.to_owned())).collect()
 }
 
 fn instant(start: i64, event: &PlannedEvent) -> i64 {

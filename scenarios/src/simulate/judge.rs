@@ -1,18 +1,18 @@
-//! The verdict on a run: the ledger against rows, dead letters and late output, windows against rows,
-//! scores against the model. Faults may hold an event up until it is late, and may make a table refuse a
+//! The verdict on a run: the ledger against rows, dead letters and late output, windows against a batch run
+//! over the ledger, scores against the model. Faults may hold an event up until it is late, and may make a table refuse a
 //! row; nothing else is forgiven. Invariant: it reads tables and buckets, nothing of the engine.
 
 use std::collections::BTreeMap;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use windtunnel_model::EventTime;
+use windtunnel_simulator::limits::SAMPLES_MAX;
 use windtunnel_simulator::{DeadLetter, LedgerSummary, Observations, Tolerance, id_hash};
 use windtunnel_stages::window::WindowConfig;
 
 use super::observer::{Finding, Observer};
 use super::services::storage::Storage;
+use crate::oracle::check::WindowCheck;
 use crate::report::Checked;
 
 /// What a run left behind, judged.
@@ -30,22 +30,9 @@ struct Letter {
     reason: String,
     #[serde(default)]
     attributes: BTreeMap<String, String>,
-    data_base64: String,
     event_id: Option<String>,
     event_timestamp: Option<String>,
     watermark: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct Payload {
-    device_id: String,
-    #[serde(default)]
-    properties: Properties,
-}
-
-#[derive(Deserialize, Default)]
-struct Properties {
-    value: Option<f64>,
 }
 
 /// What a run is judged by.
@@ -84,23 +71,44 @@ pub(super) fn judge(observer: &mut Observer, storage: &Storage, how: How, now: i
     }
     let refused_rows = !observer.refused.is_empty();
     let tolerance = Tolerance { late: !how.is_calm, refused_rows };
-    let ledger = observer.ledger.judge_with(&seen, tolerance);
-    let rows = std::mem::replace(
-        &mut observer.rows,
-        crate::oracle::check::RowCheck::new(windows.size_micros),
-    );
+    let mut expected = WindowCheck::new(windows.size_micros);
+    let mut count = |_, event| expected.count(event);
+    let ledger = observer.ledger.judge_counting(&seen, tolerance, &mut count);
+    let rows = &observer.rows;
     let scores = Checked { rows: rows.scored, mismatched: rows.scores_mismatched };
     let degraded = rows.degraded;
     let window_rows = std::mem::take(&mut observer.windows);
     let count = window_rows.len() as u64;
-    let mismatched = if how.checks_windows { rows.windows_mismatched(window_rows) } else { 0 };
-    let windows = Checked { rows: count, mismatched };
+    let differing = if how.checks_windows { expected.mismatched(window_rows) } else { Vec::new() };
+    let windows = Checked { rows: count, mismatched: differing.len() as u64 };
     let judged = Judged { ledger, windows, scores, degraded, reasons };
     // A run ends at its first finding; that the rest is missing then says nothing.
     if !was_cut {
-        observer.findings.extend(judged.findings());
+        let events = events_in(&differing, observer, &seen, tolerance, how.windows);
+        observer.findings.extend(judged.findings(events));
     }
     judged
+}
+
+/// Events of windows that differ, by their ordinals.
+fn events_in(
+    windows: &[(u64, i64)],
+    observer: &Observer,
+    seen: &Observations,
+    tolerance: Tolerance,
+    config: WindowConfig,
+) -> Vec<u64> {
+    let mut events = Vec::new();
+    if let Some(first) = windows.first() {
+        let check = WindowCheck::new(config.size_micros);
+        let mut collect = |ordinal, event| {
+            if check.window_of(event) == *first && events.len() < SAMPLES_MAX {
+                events.push(ordinal);
+            }
+        };
+        let _same = observer.ledger.judge_counting(seen, tolerance, &mut collect);
+    }
+    events
 }
 
 /// A late event must be late by its own line, a refused row by the table's own answer.
@@ -125,16 +133,10 @@ fn check_letter(observer: &mut Observer, letter: &Letter, is_late: bool, windows
         let text = format!("{:?} is called refused, the table took it", letter.event_id);
         observer.find("refused_without_reason", text, Vec::new());
     }
-    // The windows have counted it before the table refused it.
-    let data = STANDARD.decode(&letter.data_base64).unwrap_or_default();
-    let payload = serde_json::from_slice::<Payload>(&data).ok();
-    if let Some((payload, time)) = payload.zip(time(&letter.event_timestamp)) {
-        observer.rows.count(&payload.device_id, time.0, payload.properties.value);
-    }
 }
 
 impl Judged {
-    fn findings(&self) -> Vec<Finding> {
+    fn findings(&self, of_windows: Vec<u64>) -> Vec<Finding> {
         let ledger = &self.ledger;
         let counts = [
             ("lost", ledger.lost),
@@ -145,7 +147,11 @@ impl Judged {
         ];
         let finding = |(kind, count): (&str, u64)| {
             let of_ledger = !kind.contains("mismatched");
-            let events = if of_ledger { ledger.offenders.clone() } else { Vec::new() };
+            let events = match kind {
+                "windows_mismatched" => of_windows.clone(),
+                "scores_mismatched" => Vec::new(),
+                _ => ledger.offenders.clone(),
+            };
             let samples = if of_ledger { ledger.samples.join("; ") } else { String::new() };
             (count > 0).then(|| Finding::new(kind, format!("{count} {kind}: {samples}"), events))
         };

@@ -66,6 +66,8 @@ pub(super) struct Observer {
     pulls: u32,
     /// The last visible row's [`Placed::pulled`].
     last_pulled: u32,
+    /// The ordinal of the last visible row.
+    last_visible: u64,
     seen: [usize; 2],
     objects: BTreeMap<Arc<str>, u64>,
     /// Rows of each stream that a durable checkpoint covers.
@@ -79,10 +81,10 @@ pub(super) fn ordinal_of(message: &PubsubMessage) -> Option<u64> {
 }
 
 impl Observer {
-    pub(super) fn new(start: i64, window_micros: i64, is_calm: bool) -> Self {
+    pub(super) fn new(start: i64, is_calm: bool) -> Self {
         Self {
             ledger: Ledger::default(),
-            rows: RowCheck::new(window_micros),
+            rows: RowCheck::new(),
             windows: Vec::new(),
             findings: Vec::new(),
             latency: histogram(),
@@ -92,6 +94,7 @@ impl Observer {
             placed: Vec::new(),
             pulls: 0,
             last_pulled: 0,
+            last_visible: 0,
             seen: [0; 2],
             objects: BTreeMap::new(),
             checkpointed: BTreeMap::new(),
@@ -197,7 +200,8 @@ impl Observer {
     }
 
     fn visible(&mut self, id: u64, net: &mut Net) {
-        let Some(ordinal) = self.ledger.ordinal_of(id) else { return };
+        let Some(ordinal) = self.ledger.ordinal_near(id, self.last_visible) else { return };
+        self.last_visible = ordinal;
         let now = net.now();
         if let Some(intended_ns) = self.ledger.intended_ns_of(ordinal) {
             let since = now - self.start - i64::try_from(intended_ns / 1_000).unwrap_or(0);

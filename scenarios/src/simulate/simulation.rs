@@ -202,9 +202,6 @@ impl Simulation {
         for (ordinal, event) in events.iter_mut().enumerate() {
             event.ordinal = ordinal as u64;
             event.publish_id = format!("{seed:x}-{ordinal}");
-            for (_, value) in event.attributes.iter_mut().filter(|(key, _)| key == "publish_id") {
-                value.clone_from(&event.publish_id);
-            }
         }
         self.events = Some(Arc::new(events));
         self
@@ -259,6 +256,8 @@ impl Simulation {
         };
         let progress = self.progress.clone();
         let interval = micros(self.scenario.checkpoint_interval);
+        let dedup = self.tamper.dedup(DedupConfig::default());
+        let windows = self.scenario.windows;
         WorldSetup {
             seed: workload.seed,
             faults: self.faults.clone(),
@@ -268,7 +267,6 @@ impl Simulation {
             linger_micros: if length >= LONG { LINGER_MICROS_LONG } else { LINGER_MICROS },
             gather_micros: if length >= LONG { GATHER_MICROS_LONG } else { GATHER_MICROS },
             has_function: self.scenario.topology == Topology::Function,
-            window_micros: self.scenario.windows.size_micros,
             progress,
             engine: EngineSetup {
                 coordinator: CoordinatorConfig {
@@ -276,10 +274,10 @@ impl Simulation {
                     shard: 0,
                     checkpoint_interval_micros: interval,
                     predict: self.scenario.predict,
-                    dedup: self.tamper.dedup(DedupConfig::default()),
-                    windows: self.scenario.windows,
+                    dedup,
+                    windows,
                 },
-                stages: self.stages.clone(),
+                stages: self.tamper.stages(dedup, windows).or_else(|| self.stages.clone()),
                 tick_micros: if length >= LONG {
                     interval.max(TICK_MICROS) / 4
                 } else {

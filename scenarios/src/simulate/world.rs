@@ -53,7 +53,6 @@ pub(super) struct WorldSetup {
     pub(super) linger_micros: i64,
     pub(super) gather_micros: i64,
     pub(super) has_function: bool,
-    pub(super) window_micros: i64,
     pub(super) progress: Option<Arc<Progress>>,
     pub(super) engine: EngineSetup,
     pub(super) tamper: Tamper,
@@ -116,7 +115,7 @@ impl World {
         let disk = Disk::new(setup.tamper.ignores_syncs());
         Self {
             net,
-            observer: Observer::new(start, setup.window_micros, is_calm),
+            observer: Observer::new(start, is_calm),
             bigquery: Bigquery::new(start),
             storage: Storage::new(start),
             generator: Generator::new(setup.events, start, setup.linger_micros, is_calm),

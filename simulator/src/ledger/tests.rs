@@ -131,3 +131,43 @@ fn what_faults_may_do_is_tolerated_where_it_is_said() {
     seen.rows.push(row);
     assert_eq!(ledger.judge_with(&seen, tolerant).duplicated, 1);
 }
+
+#[test]
+fn windows_count_what_was_acknowledged_once_and_with_the_content_that_was_placed() {
+    let (ledger, mut seen) = world(7);
+    let counted = |seen: &Observations| {
+        let mut counted = Vec::new();
+        let _summary =
+            ledger.judge_counting(seen, Tolerance::default(), &mut |ordinal, windowed| {
+                counted.push((ordinal, windowed));
+            });
+        counted
+    };
+    let calm = counted(&seen);
+    assert_eq!(calm.len(), seen.rows.len(), "copies, rejects and late events do not count");
+    // A lost row counts all the same, a late one does not.
+    let lost = seen.rows.pop().unwrap();
+    assert_eq!(counted(&seen), calm);
+    let place = ledger.ordinal_of(lost.id).unwrap();
+    let late = DeadLetter { publish_id: Some(format!("7-{place}")), reason: "late".to_owned() };
+    seen.late.push(late);
+    assert!(counted(&seen).iter().all(|(ordinal, _)| *ordinal != place));
+    assert_eq!(counted(&seen).len(), calm.len() - 1);
+    // Of a copy with other content, that counts which has become the row.
+    let entries = ledger.entries.iter().enumerate();
+    let (index, other) = entries
+        .filter(|(_, entry)| matches!(entry.expect, Expect::Copy { .. }))
+        .find(|(index, entry)| {
+            let first = ledger.entries[ledger.place(*index)].expect;
+            first.fingerprint() != entry.expect.fingerprint()
+        })
+        .unwrap();
+    let place = ledger.place(index);
+    let id = other.expect.id().unwrap();
+    let row = seen.rows.iter_mut().find(|row| row.id == id).unwrap();
+    row.fingerprint = other.expect.fingerprint().unwrap();
+    let counted = counted(&seen);
+    let (_, windowed) = counted.iter().find(|(ordinal, _)| *ordinal == place as u64).unwrap();
+    assert_eq!(*windowed, ledger.windowed[index]);
+    assert_ne!(*windowed, ledger.windowed[place]);
+}

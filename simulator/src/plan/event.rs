@@ -1,9 +1,8 @@
 //! One event before it is written: its fields, its JSON, its fingerprint, and the ways to spoil it.
 
-use std::fmt::Write;
+use std::sync::Arc;
 
-use bytes::Bytes;
-use chrono::{DateTime, SecondsFormat};
+use bytes::{Bytes, BytesMut};
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
@@ -13,13 +12,18 @@ use crate::device::Device;
 use crate::fingerprint::{CanonicalEvent, fingerprint, id_hash};
 use crate::limits::OVERSIZE_BYTES;
 use crate::stream::stream;
+use crate::text::{DECIMAL_BYTES, Rfc3339, decimal};
 use crate::visitor::{Shop, Visitor};
+use crate::windowed::Windowed;
 use crate::workload::{Source, SourceKind};
+
+/// Room for one event as JSON.
+const BODY_BYTES: usize = 512;
 
 /// Makes the events of one source.
 #[derive(Debug)]
 pub(super) struct Maker {
-    pub(super) name: String,
+    pub(super) name: Arc<str>,
     pub(super) schedule: Schedule,
     choice: ChaCha8Rng,
     members: Members,
@@ -48,50 +52,52 @@ impl Maker {
             schedule: Schedule::new(source.arrivals, source.rate_per_second, arrivals),
             choice: stream(seed, &format!("choice/{name}"), 0),
             members,
-            name,
+            name: name.into(),
         }
     }
 
-    pub(super) fn draft(&mut self, event_id: String, event_micros: i64) -> Draft {
-        let mut draft = Draft { event_id, event_micros, ..Draft::default() };
+    /// Fills a draft, whose event id stands already, with the next event.
+    pub(super) fn fill(&mut self, draft: &mut Draft, event_micros: i64) {
+        draft.event_micros = event_micros;
         match &mut self.members {
             Members::Devices(devices) => {
                 let device = self.choice.random_range(0..devices.len());
                 let device = &mut devices[device];
                 let reading = device.read(event_micros);
-                "telemetry".clone_into(&mut draft.event_type);
-                draft.device_id.clone_from(&device.id);
+                draft.event_type = "telemetry";
+                draft.device_id = Some(Arc::clone(&device.id));
                 draft.temperature = Some(reading.temperature);
                 draft.humidity = Some(reading.humidity);
                 draft.battery = Some(reading.battery);
                 draft.value = Some(reading.temperature);
+                (draft.user_id, draft.page_url, draft.referrer) = (None, None, None);
             }
             Members::Visitors(shop, visitors) => {
                 let visitor = self.choice.random_range(0..visitors.len());
                 let visitor = &mut visitors[visitor];
                 let act = visitor.act(shop);
-                act.activity.as_str().clone_into(&mut draft.event_type);
-                draft.device_id.clone_from(&visitor.device_id);
-                draft.user_id = act.is_known_user.then(|| visitor.user_id.clone());
-                draft.page_url = Some(act.page_url.to_owned());
-                draft.referrer = act.referrer.map(str::to_owned);
+                draft.event_type = act.activity.as_str();
+                draft.device_id = Some(Arc::clone(&visitor.device_id));
+                draft.user_id = act.is_known_user.then(|| Arc::clone(&visitor.user_id));
+                draft.page_url = Some(Arc::clone(act.page_url));
+                draft.referrer = act.referrer.cloned();
                 draft.value = act.value;
+                (draft.temperature, draft.humidity, draft.battery) = (None, None, None);
             }
         }
-        draft
     }
 }
 
-/// An event's fields; numbers in hundredths.
+/// An event's fields; numbers in hundredths. One draft is used for one event after the other.
 #[derive(Debug, Default)]
 pub(super) struct Draft {
-    event_id: String,
+    pub(super) event_id: String,
     event_micros: i64,
-    event_type: String,
-    device_id: String,
-    user_id: Option<String>,
-    page_url: Option<String>,
-    referrer: Option<String>,
+    event_type: &'static str,
+    device_id: Option<Arc<str>>,
+    user_id: Option<Arc<str>>,
+    page_url: Option<Arc<str>>,
+    referrer: Option<Arc<str>>,
     value: Option<i64>,
     temperature: Option<i64>,
     humidity: Option<i64>,
@@ -109,8 +115,8 @@ impl Draft {
         fingerprint(&CanonicalEvent {
             event_id: &self.event_id,
             event_time_micros: self.event_micros,
-            event_type: &self.event_type,
-            device_id: &self.device_id,
+            event_type: self.event_type,
+            device_id: self.device_id(),
             user_id: self.user_id.as_deref(),
             page_url: self.page_url.as_deref(),
             referrer: self.referrer.as_deref(),
@@ -121,81 +127,88 @@ impl Draft {
         })
     }
 
+    pub(super) fn windowed(&self) -> Windowed {
+        let value = self.value.map(|hundredths| hundredths as f64 / 100.0);
+        Windowed::new(self.device_id(), self.event_micros, value)
+    }
+
     /// Another content under the same id and time.
     pub(super) fn change(&mut self) {
         self.value = Some(self.value.unwrap_or_default() + 1);
     }
 
-    pub(super) fn body(&self) -> Bytes {
-        self.write("", true).into()
+    fn device_id(&self) -> &str {
+        self.device_id.as_deref().unwrap_or_default()
+    }
+
+    /// The event as JSON; bodies are cut from one piece of memory after the other.
+    pub(super) fn body(&self, memory: &mut BytesMut) -> Bytes {
+        memory.reserve(BODY_BYTES);
+        self.write(memory, "", true);
+        memory.split().freeze()
     }
 
     pub(super) fn spoil(&self, malformation: Malformation) -> Bytes {
+        let mut out = BytesMut::with_capacity(BODY_BYTES);
         match malformation {
             Malformation::Truncated => {
-                let mut text = self.write("", true);
-                text.truncate(text.len() * 2 / 3);
-                text.into()
+                self.write(&mut out, "", true);
+                out.truncate(out.len() * 2 / 3);
             }
-            Malformation::WrongType => self.write(r#""user_id":17,"#, true).into(),
-            Malformation::MissingField => self.write("", false).into(),
-            Malformation::NotANumber => self.write(r#""reading":NaN,"#, true).into(),
+            Malformation::WrongType => self.write(&mut out, r#""user_id":17,"#, true),
+            Malformation::MissingField => self.write(&mut out, "", false),
+            Malformation::NotANumber => self.write(&mut out, r#""reading":NaN,"#, true),
             Malformation::BadUtf8 => {
-                let mut bytes = self.write(r#""note":"?","#, true).into_bytes();
-                if let Some(at) = bytes.iter().position(|&byte| byte == b'?') {
-                    bytes[at] = 0xff;
+                self.write(&mut out, r#""note":"?","#, true);
+                if let Some(at) = out.iter().position(|&byte| byte == b'?') {
+                    out[at] = 0xff;
                 }
-                bytes.into()
             }
             Malformation::Oversize => {
                 let padding = "x".repeat(OVERSIZE_BYTES);
-                self.write(&format!(r#""padding":"{padding}","#), true).into()
+                self.write(&mut out, &format!(r#""padding":"{padding}","#), true);
             }
         }
+        out.freeze()
     }
 
     /// The JSON; `first` stands before all fields. Texts hold nothing that needs an escape.
-    fn write(&self, first: &str, with_device: bool) -> String {
-        let mut out = String::with_capacity(320 + first.len());
-        let time = DateTime::from_timestamp_micros(self.event_micros).unwrap_or_default();
-        let time = time.to_rfc3339_opts(SecondsFormat::Micros, true);
-        let mut text = |parts: std::fmt::Arguments<'_>| {
-            out.write_fmt(parts).expect("a String takes text");
+    fn write(&self, out: &mut BytesMut, first: &str, with_device: bool) {
+        let mut text = |parts: &[&str]| {
+            parts.iter().for_each(|part| out.extend_from_slice(part.as_bytes()));
         };
-        text(format_args!(
-            r#"{{{first}"event_id":"{}","event_timestamp":"{time}","event_type":"{}""#,
-            self.event_id, self.event_type
-        ));
+        text(&["{", first, r#""event_id":""#, &self.event_id, r#"","event_timestamp":""#]);
+        let time = Rfc3339::of(self.event_micros);
+        text(&[time.as_str(), r#"","event_type":""#, self.event_type, "\""]);
         if with_device {
-            text(format_args!(r#","device_id":"{}""#, self.device_id));
+            text(&[r#","device_id":""#, self.device_id(), "\""]);
         }
         // The spoilt user id must stay the only one.
         if let Some(user) = self.user_id.as_ref().filter(|_| !first.contains("user_id")) {
-            text(format_args!(r#","user_id":"{user}""#));
+            text(&[r#","user_id":""#, user, "\""]);
         }
-        text(format_args!(r#","properties":{{"#));
+        text(&[r#","properties":{"#]);
         let mut separator = "";
-        for (name, value) in [("page_url", &self.page_url), ("referrer", &self.referrer)] {
+        let texts = [(r#""page_url":""#, &self.page_url), (r#""referrer":""#, &self.referrer)];
+        for (name, value) in texts {
             if let Some(value) = value {
-                text(format_args!(r#"{separator}"{name}":"{value}""#));
+                text(&[separator, name, value, "\""]);
                 separator = ",";
             }
         }
         let numbers = [
-            ("value", self.value),
-            ("temperature", self.temperature),
-            ("humidity", self.humidity),
-            ("battery", self.battery),
+            (r#""value":"#, self.value),
+            (r#""temperature":"#, self.temperature),
+            (r#""humidity":"#, self.humidity),
+            (r#""battery":"#, self.battery),
         ];
         for (name, value) in numbers {
             if let Some(value) = value {
-                let sign = if value < 0 { "-" } else { "" };
-                let (whole, rest) = (value.abs() / 100, value.abs() % 100);
-                text(format_args!(r#"{separator}"{name}":{sign}{whole}.{rest:02}"#));
+                let mut digits = [0; DECIMAL_BYTES];
+                text(&[separator, name, decimal(value, &mut digits)]);
                 separator = ",";
             }
         }
-        text(format_args!("}}}}"));
-        out
+        text(&["}}"]);
     }
 }

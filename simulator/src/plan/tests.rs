@@ -84,6 +84,8 @@ proptest! {
             match event.expect {
                 Expect::Row { id, fingerprint, .. } | Expect::Copy { id, fingerprint } => {
                     prop_assert_eq!(read_back(&event.body), (id, fingerprint));
+                    prop_assert!(event.windowed.is_some());
+                    prop_assert_eq!(event.windowed, Windowed::of_body(&event.body));
                 }
                 Expect::Reject(Malformation::WrongType | Malformation::MissingField) => {
                     prop_assert!(serde_json::from_slice::<Value>(&event.body).is_ok());

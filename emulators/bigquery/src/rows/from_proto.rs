@@ -32,6 +32,8 @@ struct Target {
     proto: Type,
     repeated: bool,
     nested: Option<Decoder>,
+    /// Its values are the column's as they are.
+    is_direct: bool,
 }
 
 /// A row that cannot be taken.
@@ -108,7 +110,9 @@ impl Decoder {
             };
             let number = u32::try_from(field.number())
                 .map_err(|_| CellError::Invalid("field numbers are positive".to_owned()))?;
-            fields.insert(number, Target { column, proto: field.r#type(), repeated, nested });
+            let (proto, is_direct) =
+                (field.r#type(), is_direct(&target.field_type, field.r#type()));
+            fields.insert(number, Target { column, proto, repeated, nested, is_direct });
         }
         Ok(Self { fields: fields.into_iter().collect(), columns: columns.to_vec() })
     }
@@ -124,9 +128,10 @@ impl Decoder {
     ) -> Result<RecordBatch, Vec<RowError>> {
         let mut batch = BatchBuilder::sized(&self.columns, arrow, rows.len());
         let mut errors = Vec::new();
+        let (mut cells, mut spare) = (Vec::new(), Vec::new());
         for (index, row) in rows.iter().enumerate() {
-            match self.row(row.as_ref()) {
-                Ok(cells) => batch.push(&cells),
+            match self.row(row.as_ref(), &mut cells, &mut spare) {
+                Ok(()) => batch.push(&cells),
                 Err(error) => errors.push(RowError { index, error }),
             }
         }
@@ -136,23 +141,30 @@ impl Decoder {
         batch.finish().map_err(|error| vec![RowError { index: 0, error }])
     }
 
-    fn row<'a>(&self, bytes: &'a [u8]) -> Result<Vec<Cell<'a>>, CellError> {
-        let mut cells = self.message(bytes)?;
-        for (field, cell) in self.columns.iter().zip(&mut cells) {
+    fn row<'a>(
+        &self,
+        bytes: &'a [u8],
+        cells: &mut Vec<Cell<'a>>,
+        spare: &mut Spare<'a>,
+    ) -> Result<(), CellError> {
+        self.message(bytes, cells, spare)?;
+        for (field, cell) in self.columns.iter().zip(cells) {
             fit_in_place(field, cell)?;
         }
-        Ok(cells)
+        Ok(())
     }
 
-    fn message<'a>(&self, mut bytes: &'a [u8]) -> Result<Vec<Cell<'a>>, CellError> {
-        let mut cells: Vec<Cell<'a>> = self
-            .columns
-            .iter()
-            .map(|field| match field.mode {
-                Mode::Repeated => Cell::List(Vec::new()),
-                Mode::Nullable | Mode::Required => Cell::Null,
-            })
-            .collect();
+    fn message<'a>(
+        &self,
+        mut bytes: &'a [u8],
+        cells: &mut Vec<Cell<'a>>,
+        spare: &mut Spare<'a>,
+    ) -> Result<(), CellError> {
+        cells.drain(..).for_each(|cell| put_aside(cell, spare));
+        cells.extend(self.columns.iter().map(|field| match field.mode {
+            Mode::Repeated => Cell::List(spare.pop().unwrap_or_default()),
+            Mode::Nullable | Mode::Required => Cell::Null,
+        }));
         let mut place = 0;
         while !bytes.is_empty() {
             let (number, wire) = decode_key(&mut bytes).map_err(|_| malformed())?;
@@ -166,19 +178,19 @@ impl Decoder {
                 let mut packed = packed;
                 while !packed.is_empty() {
                     let raw = take(&mut packed, wire)?;
-                    let value = self.value(target, raw)?;
+                    let value = self.value(target, raw, spare)?;
                     push_item(&mut cells[target.column], value);
                 }
                 continue;
             }
-            let value = self.value(target, raw)?;
+            let value = self.value(target, raw, spare)?;
             if target.repeated {
                 push_item(&mut cells[target.column], value);
             } else {
                 cells[target.column] = value;
             }
         }
-        Ok(cells)
+        Ok(())
     }
 
     /// The field with a number. Clients write fields in the order of their numbers, so it is looked for from
@@ -193,13 +205,19 @@ impl Decoder {
         Some(&self.fields[*place].1)
     }
 
-    fn value<'a>(&self, target: &Target, raw: Raw<'a>) -> Result<Cell<'a>, CellError> {
+    fn value<'a>(
+        &self,
+        target: &Target,
+        raw: Raw<'a>,
+        spare: &mut Spare<'a>,
+    ) -> Result<Cell<'a>, CellError> {
         let field = &self.columns[target.column];
         let wrong = |what: &str| CellError::Invalid(format!("Field {}: {what}", field.name));
         let cell = match (target.proto, raw) {
             (Type::Message, Raw::Bytes(bytes)) => {
                 let nested = target.nested.as_ref().ok_or_else(malformed)?;
-                return nested.message(bytes).map(Cell::Record);
+                let mut cells = spare.pop().unwrap_or_default();
+                return nested.message(bytes, &mut cells, spare).map(|()| Cell::Record(cells));
             }
             (Type::String, Raw::Bytes(bytes)) => {
                 let text = std::str::from_utf8(bytes).map_err(|_| wrong("not UTF-8"))?;
@@ -220,8 +238,22 @@ impl Decoder {
             (Type::Double, Raw::Fixed64(value)) => Cell::Float(f64::from_bits(value)),
             _ => return Err(malformed()),
         };
+        if target.is_direct {
+            return Ok(cell);
+        }
         of_type(&field.field_type, cell)
             .ok_or_else(|| wrong(&format!("cannot be converted to {}", field.field_type.name())))
+    }
+}
+
+/// Lists of cells that the rows before have left: every row needs one for each record, and a list.
+type Spare<'a> = Vec<Vec<Cell<'a>>>;
+
+/// Keeps the lists of a cell that is not needed any more.
+fn put_aside<'a>(cell: Cell<'a>, spare: &mut Spare<'a>) {
+    if let Cell::Record(mut cells) | Cell::List(mut cells) = cell {
+        cells.drain(..).for_each(|cell| put_aside(cell, spare));
+        spare.push(cells);
     }
 }
 
@@ -272,6 +304,19 @@ fn packable(proto: Type) -> Option<WireType> {
 fn push_item<'a>(list: &mut Cell<'a>, value: Cell<'a>) {
     if let Cell::List(items) = list {
         items.push(value);
+    }
+}
+
+/// Whether [`of_type`] would change nothing, whatever the value.
+fn is_direct(field_type: &FieldType, proto: Type) -> bool {
+    match field_type {
+        FieldType::String => proto == Type::String,
+        FieldType::Float64 => matches!(proto, Type::Double | Type::Float),
+        FieldType::Bool => proto == Type::Bool,
+        FieldType::Int64 | FieldType::Timestamp => {
+            matches!(proto, Type::Int64 | Type::Int32 | Type::Sint64)
+        }
+        _ => false,
     }
 }
 

@@ -98,4 +98,6 @@ tests! {
     objects_named_by_process ObjectsNamedByProcess,
     nothing_synced NothingSynced,
     zombie_not_fenced ZombieNotFenced,
+    window_misses_borders WindowMissesBorders,
+    windows_before_dedup WindowsBeforeDedup,
 }

@@ -109,9 +109,10 @@ impl Source {
     }
 
     pub(super) fn acknowledge(&mut self, acks: Vec<AckId>, net: &mut Net) -> Result<(), Loss> {
-        let done: Vec<_> = acks.iter().filter_map(|ack| self.leases.remove(ack)).collect();
-        for done in done.chunks(ACK_IDS_MAX) {
-            let (ack_ids, ordinals): (Vec<String>, Vec<u64>) = done.iter().cloned().unzip();
+        let mut done = acks.iter().filter_map(|ack| self.leases.remove(ack)).peekable();
+        while done.peek().is_some() {
+            let (ack_ids, ordinals): (Vec<String>, Vec<u64>) =
+                done.by_ref().take(ACK_IDS_MAX).unzip();
             if net.trace.watches() {
                 let (now, instance) = (net.now(), self.instance);
                 for &ordinal in &ordinals {
