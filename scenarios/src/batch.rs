@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 use windtunnel_gcp::files::{FilesConfig, Format};
 use windtunnel_gcp::job::Source;
+use windtunnel_runtime::command::Visibility;
 use windtunnel_runtime::metrics::Counters;
 use windtunnel_stages::window::WindowConfig;
 
@@ -32,6 +33,10 @@ pub struct BatchArguments {
     /// instead of looking for files; those that match FILE where there is one
     #[arg(long, value_name = "SUBSCRIPTION")]
     notifications: Option<String>,
+    /// Show no row before everything is read, and then all of them at once. BigQuery keeps what waits for four
+    /// hours: not for longer runs
+    #[arg(long, conflicts_with_all = ["watch", "notifications"])]
+    all_at_once: bool,
     #[command(flatten)]
     job: JobArguments,
 }
@@ -78,7 +83,11 @@ pub async fn run(arguments: BatchArguments) -> anyhow::Result<()> {
         watch: arguments.watch.map(|seconds| Duration::from_secs(seconds.into())),
         notifications: arguments.notifications,
     });
-    let counters = job::run(arguments.job, source, windows, show).await?;
+    let visibility = match arguments.all_at_once {
+        true => Visibility::AtEnd,
+        false => Visibility::ByEpoch,
+    };
+    let counters = job::run(arguments.job, source, windows, visibility, show).await?;
     eprintln!(
         "done: {} records, {} rows, {} duplicates, {} dead letters, {} windows, {} without a score",
         counters.messages,

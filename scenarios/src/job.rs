@@ -12,6 +12,7 @@ use windtunnel_gcp::checkpoints::CheckpointPlace;
 use windtunnel_gcp::destinations::Destinations;
 use windtunnel_gcp::job::{self, JobConfig, Source};
 use windtunnel_gcp::world::{self, ReferenceNames};
+use windtunnel_runtime::command::Visibility;
 use windtunnel_runtime::coordinator::CoordinatorConfig;
 use windtunnel_runtime::metrics::Counters;
 use windtunnel_stages::dedup::DedupConfig;
@@ -29,6 +30,9 @@ use crate::target::reach;
 const CHECKPOINT_INTERVAL_MS: u32 = 200;
 /// Between checkpoints in a bucket: Cloud Storage takes one write a second to an object, and `HEAD` is one.
 const BUCKET_CHECKPOINT_INTERVAL_MS: u32 = 1_000;
+
+/// Between checkpoints that each need streams of their own: BigQuery makes 10,000 an hour.
+const STREAM_INTERVAL_MS: u32 = 5_000;
 
 /// What every job is told.
 #[derive(Debug, clap::Args)]
@@ -64,6 +68,7 @@ pub async fn run(
     arguments: JobArguments,
     source: Source,
     windows: WindowConfig,
+    visibility: Visibility,
     watching: impl AsyncFnOnce(watch::Receiver<Counters>),
 ) -> anyhow::Result<Counters> {
     let TargetArguments { target, project, region, vertex_endpoint } = arguments.target;
@@ -74,10 +79,12 @@ pub async fn run(
         Source::Subscription(name) => Some(name.clone()),
         Source::Files(files) => files.notifications.clone(),
     };
-    let interval_ms = arguments.checkpoint_interval_ms.unwrap_or(match arguments.checkpoints {
-        CheckpointPlace::Folder(_) => CHECKPOINT_INTERVAL_MS,
-        CheckpointPlace::Bucket { .. } => BUCKET_CHECKPOINT_INTERVAL_MS,
-    });
+    let interval_ms =
+        arguments.checkpoint_interval_ms.unwrap_or(match (&arguments.checkpoints, visibility) {
+            (_, Visibility::AtEnd) => STREAM_INTERVAL_MS,
+            (CheckpointPlace::Folder(_), _) => CHECKPOINT_INTERVAL_MS,
+            (CheckpointPlace::Bucket { .. }, _) => BUCKET_CHECKPOINT_INTERVAL_MS,
+        });
     let config = JobConfig {
         names,
         source,
@@ -92,6 +99,7 @@ pub async fn run(
             shard: 0,
             checkpoint_interval_micros: i64::from(interval_ms) * 1_000,
             predict: !arguments.no_predictions,
+            visibility,
             dedup: DedupConfig::default(),
             windows,
         },

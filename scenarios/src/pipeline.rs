@@ -1,6 +1,7 @@
 //! `windtunnel pipeline`: the engine alone, against any target, until SIGTERM; then it drains.
 
 use windtunnel_gcp::job::Source;
+use windtunnel_runtime::command::Visibility;
 use windtunnel_stages::window::WindowConfig;
 
 use crate::job::{self, JobArguments};
@@ -29,7 +30,7 @@ pub async fn run(arguments: PipelineArguments) -> anyhow::Result<()> {
     };
     let source = Source::Subscription(arguments.subscription);
     let says_so = async |_| eprintln!("the pipeline runs; SIGTERM or Ctrl-C drains it");
-    let counters = job::run(arguments.job, source, windows, says_so).await?;
+    let counters = job::run(arguments.job, source, windows, Visibility::ByEpoch, says_so).await?;
     eprintln!(
         "drained: {} messages, {} rows, {} duplicates, {} dead letters, {} late, {} windows",
         counters.messages,

@@ -17,6 +17,7 @@ use windtunnel_gcp::function::{FunctionConfig, serve};
 use windtunnel_gcp::job::{self, JobConfig, Source};
 use windtunnel_gcp::world::{self, ReferenceNames};
 use windtunnel_model::schema::{DATASET, EVENTS_TABLE};
+use windtunnel_runtime::command::Visibility;
 use windtunnel_runtime::coordinator::CoordinatorConfig;
 use windtunnel_runtime::metrics::Counters;
 use windtunnel_simulator::Ledger;
@@ -346,6 +347,7 @@ pub fn coordinator_config(scenario: &Scenario) -> CoordinatorConfig {
         checkpoint_interval_micros: i64::try_from(scenario.checkpoint_interval.as_micros())
             .unwrap_or(i64::MAX),
         predict: scenario.predict,
+        visibility: Visibility::ByEpoch,
         dedup: DedupConfig::default(),
         windows: scenario.windows,
     }

@@ -14,6 +14,7 @@ use serde_json::json;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 use windtunnel_model::schema::{EVENTS_TABLE, WINDOWS_TABLE};
+use windtunnel_runtime::command::Visibility;
 use windtunnel_runtime::coordinator::CoordinatorConfig;
 use windtunnel_runtime::metrics::Counters;
 use windtunnel_stages::dedup::DedupConfig;
@@ -58,6 +59,15 @@ async fn files_are_read_once_and_new_ones_are_found() {
 #[tokio::test]
 async fn a_run_that_was_cut_off_goes_on() {
     goes_on(World::start().await).await;
+}
+
+/// Goal: rows that are to be seen all at once are seen by nobody before, each once, and a rerun adds nothing.
+/// Method: a run that is cut off in the middle and one that goes on, over PENDING streams.
+#[tokio::test]
+async fn rows_that_are_shown_all_at_once_are_there_once() {
+    let mut world = World::start().await;
+    world.visibility = Visibility::AtEnd;
+    goes_on(world).await;
 }
 
 /// Goal: checkpoints in Cloud Storage do what those on disk do, in a bounded number of objects.
@@ -384,6 +394,7 @@ async fn a_streams_checkpoints_are_refused() {
         shard: 0,
         checkpoint_interval_micros: 1,
         predict: false,
+        visibility: Visibility::ByEpoch,
         dedup: DedupConfig::default(),
         windows: WindowConfig::default(),
     };

@@ -19,6 +19,7 @@ use windtunnel_gcp::job::{self, JobConfig, Source};
 use windtunnel_gcp::world::{self, ReferenceNames};
 use windtunnel_model::EventBatch;
 use windtunnel_model::schema::DATASET;
+use windtunnel_runtime::command::Visibility;
 use windtunnel_runtime::coordinator::CoordinatorConfig;
 use windtunnel_runtime::flow::source;
 use windtunnel_runtime::metrics::Counters;
@@ -80,6 +81,7 @@ fn config(names: &ReferenceNames, checkpoints: &std::path::Path) -> JobConfig {
             shard: 0,
             checkpoint_interval_micros: 50_000,
             predict: false,
+            visibility: Visibility::ByEpoch,
             dedup: DedupConfig::default(),
             windows: WindowConfig::default(),
         },

@@ -16,6 +16,8 @@ pub const BATCH_LINGER: Duration = Duration::from_millis(5);
 pub const APPEND_BYTES_MAX: usize = 8 << 20;
 /// Append requests under way on one connection.
 pub const APPENDS_IN_FLIGHT: usize = 64;
+/// Streams that one request commits. Those of a table are committed together up to here: ten million rows.
+pub const STREAMS_IN_COMMIT_MAX: usize = 100;
 /// First pause before a call is tried again; it doubles.
 pub const BACKOFF: Duration = Duration::from_millis(50);
 /// Longest pause before a call is tried again.

@@ -1,8 +1,9 @@
-//! BigQuery as a sink: BUFFERED write streams at explicit offsets, one connection a stream, appends
+//! BigQuery as a sink: BUFFERED and PENDING write streams at explicit offsets, one connection a stream, appends
 //! pipelined and answered in their order. Any doubt about a stream (a lost connection, an offset that
 //! the service does not expect) ends it for this side: it is reported as lost and never written again.
 //! What is decided stands in `conversation`, apart from sockets; a simulation uses the same code.
 
+mod commit;
 mod conversation;
 mod tables;
 
@@ -67,8 +68,9 @@ pub(crate) async fn run(
         // Finished calls are taken off, so that the set does not grow.
         while calls.try_join_next().is_some() {}
         match command {
-            SinkCommand::Open { stream, table } => {
-                calls.spawn(tables::open(Arc::clone(&sink), stream, table, inputs.clone()));
+            SinkCommand::Open { stream, table, visibility } => {
+                let (sink, inputs) = (Arc::clone(&sink), inputs.clone());
+                calls.spawn(tables::open(sink, stream, table, visibility, inputs));
             }
             SinkCommand::Append { append, stream, name, offset, rows } => {
                 let connection = connections.entry(stream).or_insert_with(|| {
@@ -89,6 +91,15 @@ pub(crate) async fn run(
                     connections.remove(&stream);
                 }
                 calls.spawn(finalize(Arc::clone(&sink), name));
+            }
+            SinkCommand::Seal { name } => {
+                if let Some(stream) = names.remove(&name) {
+                    connections.remove(&stream);
+                }
+                calls.spawn(commit::seal(Arc::clone(&sink), name, inputs.clone()));
+            }
+            SinkCommand::Commit { names } => {
+                calls.spawn(commit::commit(Arc::clone(&sink), names, inputs.clone()));
             }
         }
     }

@@ -46,6 +46,13 @@ pub struct Record {
     /// The stages' states by name: whole in a snapshot, their changes in a delta.
     #[prost(message, repeated, tag = "14")]
     pub states: Vec<StateRecord>,
+    /// PENDING streams that are to be committed when the job ends: in a snapshot all, in a delta those of
+    /// its epoch.
+    #[prost(message, repeated, tag = "15")]
+    pub pending: Vec<StreamRecord>,
+    /// The PENDING streams of all records before this one are committed.
+    #[prost(bool, tag = "16")]
+    pub committed: bool,
 }
 
 /// How far one write stream is committed.
@@ -126,11 +133,14 @@ pub fn state_record(
         streams: Vec::new(),
         outbox: Vec::new(),
         states,
+        pending: Vec::new(),
+        committed: false,
     }
 }
 
 /// Rebuilds the states of a pipeline that has seen nothing from encoded records, a snapshot first and
-/// deltas after it, and gives back the last record; none for an empty log.
+/// deltas after it, and gives back the last record; none for an empty log. Its `pending` are those of all
+/// records that are not committed.
 ///
 /// # Errors
 /// [`RecordError`] when a record cannot be decoded or does not follow the one before, or when its
@@ -138,7 +148,7 @@ pub fn state_record(
 pub fn restore(pipeline: &mut Pipeline, log: &[Bytes]) -> Result<Option<Record>, RecordError> {
     let mut last: Option<Record> = None;
     for bytes in log {
-        let record = decode(bytes)?;
+        let mut record = decode(bytes)?;
         let follows = last.as_ref().map(|previous| previous.epoch.checked_add(1));
         match (&last, follows) {
             (None, _) if !record.is_snapshot => {
@@ -155,6 +165,9 @@ pub fn restore(pipeline: &mut Pipeline, log: &[Bytes]) -> Result<Option<Record>,
             false => flow::restore_delta(&mut states, &record.states),
         };
         restored.map_err(|source| RecordError::State { epoch: record.epoch, source })?;
+        if let Some(previous) = last.filter(|_| !record.is_snapshot && !record.committed) {
+            record.pending.splice(..0, previous.pending);
+        }
         last = Some(record);
     }
     Ok(last)

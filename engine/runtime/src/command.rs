@@ -57,15 +57,27 @@ pub struct AppendId(pub u64);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ScoreId(pub u64);
 
-/// To the sink: BigQuery's BUFFERED write streams.
+/// When the rows of a stream become visible.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
+pub enum Visibility {
+    /// With their epoch, by flushing BUFFERED streams.
+    #[default]
+    ByEpoch,
+    /// All together when the job is drained, by committing PENDING streams.
+    AtEnd,
+}
+
+/// To the sink: BigQuery's BUFFERED and PENDING write streams.
 #[derive(Debug, Clone)]
 pub enum SinkCommand {
-    /// Create a BUFFERED stream; answered by [`Input::StreamOpened`].
+    /// Create a stream; answered by [`Input::StreamOpened`].
     Open {
         /// Who asks.
         stream: StreamId,
         /// Its table.
         table: Table,
+        /// Which type of stream: BUFFERED or PENDING.
+        visibility: Visibility,
     },
     /// Append rows at an offset; answered by [`Input::Appended`]. Appends of one stream are sent in the
     /// order of their offsets, several may be under way.
@@ -92,6 +104,17 @@ pub enum SinkCommand {
     Finalize {
         /// The stream's resource name.
         name: Arc<str>,
+    },
+    /// No more rows will come, and this stream is to be committed; answered by [`Input::Sealed`].
+    Seal {
+        /// The resource name of a PENDING stream.
+        name: Arc<str>,
+    },
+    /// Make all rows of sealed streams visible; answered by [`Input::Committed`]. Idempotent: streams that
+    /// were committed before are left as they are.
+    Commit {
+        /// The resource names, of any tables.
+        names: Vec<Arc<str>>,
     },
 }
 
@@ -213,6 +236,18 @@ pub enum Input {
         name: Arc<str>,
         /// How many rows from the stream's start are visible.
         result: Result<u64, FatalError>,
+    },
+    /// A PENDING stream takes no more rows.
+    Sealed {
+        /// The stream's resource name.
+        name: Arc<str>,
+        /// How many rows it holds.
+        result: Result<u64, FatalError>,
+    },
+    /// The rows of all sealed streams are visible.
+    Committed {
+        /// The outcome.
+        result: Result<(), FatalError>,
     },
     /// Scores, one for each event of the batch, in order, and the model's version.
     Scored {

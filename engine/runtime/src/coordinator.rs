@@ -9,31 +9,33 @@
 
 mod answers;
 mod archive;
+mod commits;
 mod epoch;
 mod intake;
 mod lane;
 mod lanes;
+mod save;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use prost::Message as _;
 use windtunnel_model::{AckId, EventBatch, EventTime, ProcessingTime};
 use windtunnel_stages::dedup::DedupConfig;
 use windtunnel_stages::privacy::Privacy;
 use windtunnel_stages::window::WindowConfig;
 
-use crate::checkpoint::{Checkpoint, Record, RecordError, StreamRecord, restore, state_record};
+use crate::checkpoint::{Record, RecordError, StreamRecord, restore};
 use crate::command::{
     Command, FatalError, Input, ObjectCommand, Rows, ScoreCommand, ScoreId, ScoreOutcome,
-    SinkCommand, Table,
+    SinkCommand, Table, Visibility,
 };
-use crate::limits::{EPOCH_MESSAGES_MAX, EPOCHS_IN_FLIGHT_MAX, SNAPSHOT_AFTER_DELTA_BYTES};
+use crate::limits::{EPOCH_MESSAGES_MAX, EPOCH_MESSAGES_MAX_AT_END, EPOCHS_IN_FLIGHT_MAX};
 use crate::metrics::Counters;
 use crate::pipeline::{Outcome, Pipeline};
 
 use archive::Archive;
+use commits::Commits;
 use epoch::{Epoch, State};
 use lane::Ids;
 use lanes::Lanes;
@@ -47,8 +49,10 @@ pub struct CoordinatorConfig {
     pub shard: u32,
     /// How long an epoch takes messages, in microseconds.
     pub checkpoint_interval_micros: i64,
-    /// Whether events are scored.
+    /// Whether there is a model: events of which the pipeline wants a score are scored.
     pub predict: bool,
+    /// When rows become visible.
+    pub visibility: Visibility,
     /// The dedup index.
     pub dedup: DedupConfig,
     /// The windows.
@@ -96,6 +100,9 @@ pub struct Coordinator {
     scoring: VecDeque<Scoring>,
     lanes: Lanes,
     streams: Vec<StreamState>,
+    commits: Commits,
+    /// A drain was asked for and must wait.
+    drain_waits: bool,
     /// Objects that are not known to be stored, with the epoch that made them.
     objects: BTreeMap<Arc<str>, (u64, Bytes)>,
     ids: Ids,
@@ -133,13 +140,15 @@ impl Coordinator {
     ) -> Result<(Self, Vec<Command>), RecordError> {
         let last = restore(&mut pipeline, log)?;
         let mut coordinator = Self {
+            lanes: Lanes::new(config.visibility),
+            commits: Commits::default(),
+            drain_waits: false,
             config,
             pipeline,
             phase: Phase::Running,
             epochs: VecDeque::new(),
             next_epoch: last.as_ref().map_or(1, |record| record.epoch + 1),
             scoring: VecDeque::new(),
-            lanes: Lanes::default(),
             streams: Vec::new(),
             objects: BTreeMap::new(),
             ids: Ids::default(),
@@ -190,6 +199,8 @@ impl Coordinator {
     #[must_use]
     pub fn wants_messages(&self) -> bool {
         self.phase == Phase::Running
+            && !self.drain_waits
+            && self.is_between_epochs()
             && (self.epochs.len() < EPOCHS_IN_FLIGHT_MAX || self.open_epoch().is_some())
     }
 
@@ -223,6 +234,8 @@ impl Coordinator {
                     stream.flushed = stream.flushed.max(rows);
                 }
             }
+            Input::Sealed { name, result } => self.sealed(&name, result)?,
+            Input::Committed { result } => self.committed(result, now)?,
             Input::ObjectWritten { name, result } => {
                 result?;
                 self.objects.remove(&name);
@@ -230,7 +243,11 @@ impl Coordinator {
             Input::Archived { epoch, result } => self.archived(epoch, result)?,
             Input::ArchivePruned { result } => self.archive_pruned(result)?,
             Input::Tick => self.time_passed(now, out),
-            Input::Drain => self.drain(now, out),
+            Input::Drain => self.drain_waits = true,
+        }
+        if self.drain_waits && self.is_between_epochs() {
+            self.drain_waits = false;
+            self.drain(now, out);
         }
         self.lanes.tick(now, &mut self.ids, out);
         self.close_if_due(now);
@@ -241,6 +258,7 @@ impl Coordinator {
     }
 
     fn recover(&mut self, record: Record, out: &mut Vec<Command>) {
+        self.commits.sealed = record.pending;
         for StreamRecord { name, rows } in record.streams {
             let name: Arc<str> = name.into();
             out.push(Command::Sink(SinkCommand::Flush { name: Arc::clone(&name), rows }));
@@ -320,99 +338,16 @@ impl Coordinator {
 
     fn close_if_due(&mut self, now: ProcessingTime) {
         let interval = self.config.checkpoint_interval_micros;
+        let messages_max = match self.config.visibility {
+            Visibility::ByEpoch => EPOCH_MESSAGES_MAX,
+            Visibility::AtEnd => EPOCH_MESSAGES_MAX_AT_END,
+        };
         let due = self.open_epoch().is_some_and(|epoch| {
-            now.0 - epoch.opened_at.0 >= interval || epoch.acks.len() >= EPOCH_MESSAGES_MAX
+            now.0 - epoch.opened_at.0 >= interval || epoch.acks.len() >= messages_max
         });
         if due {
             self.close(now);
         }
-    }
-
-    /// Ends the open epoch: what the stages learnt in it is taken now, before the next one begins.
-    fn close(&mut self, now: ProcessingTime) {
-        let snapshot_due = self
-            .snapshot_bytes
-            .is_none_or(|bytes| self.delta_bytes > bytes.max(SNAPSHOT_AFTER_DELTA_BYTES));
-        let pipeline = &mut self.pipeline;
-        let Some(epoch) = self.epochs.back_mut().filter(|epoch| epoch.state == State::Open) else {
-            return;
-        };
-        let record = state_record(pipeline, epoch.number, snapshot_due, now);
-        let bytes = record.encoded_len() as u64;
-        if snapshot_due {
-            self.snapshot_bytes = Some(bytes);
-            self.delta_bytes = 0;
-        } else {
-            self.delta_bytes += bytes;
-        }
-        epoch.record = Some(record);
-        epoch.state = State::Closed;
-    }
-
-    /// Writes the checkpoint of the oldest epoch that has none, once all its rows are in its streams.
-    fn save_if_complete(&mut self, out: &mut Vec<Command>) {
-        let archive = self.archive;
-        let Some(epoch) = self.epochs.iter_mut().find(|epoch| epoch.state < State::Saved) else {
-            return;
-        };
-        let number = epoch.number;
-        let is_complete = epoch.unscored == 0
-            && self.lanes.are_complete(number)
-            && archive.covers(epoch.archived);
-        if epoch.state != State::Closed || !is_complete {
-            return;
-        }
-        for (name, rows) in self.lanes.seal(number) {
-            epoch.targets.push((Arc::clone(&name), rows));
-            match self.streams.iter_mut().find(|stream| stream.name == name) {
-                Some(stream) => stream.saved = rows,
-                None => self.streams.push(StreamState {
-                    name,
-                    saved: rows,
-                    flushed: 0,
-                    abandoned: false,
-                }),
-            }
-        }
-        for object in epoch.take_objects(&self.config.job, self.config.shard) {
-            self.objects.insert(object.name.as_str().into(), (number, object.content));
-        }
-        let mut record = epoch.record.take().expect("a closed epoch has its record");
-        record.streams = self
-            .streams
-            .iter()
-            .map(|stream| StreamRecord { name: stream.name.to_string(), rows: stream.saved })
-            .collect();
-        record.outbox = self
-            .objects
-            .iter()
-            .map(|(name, (_, content))| crate::checkpoint::ObjectRecord {
-                name: name.to_string(),
-                content: content.clone(),
-            })
-            .collect();
-        epoch.state = State::Saving;
-        out.push(Command::SaveCheckpoint(Checkpoint {
-            epoch: number,
-            is_snapshot: record.is_snapshot,
-            bytes: record.encode_to_vec().into(),
-        }));
-    }
-
-    /// The checkpoint is durable: its rows may become visible and its objects may be written.
-    fn saved(&mut self, number: u64, out: &mut Vec<Command>) {
-        let Some(epoch) = self.epoch_mut(number) else { return };
-        epoch.state = State::Saved;
-        for (name, rows) in epoch.targets.clone() {
-            out.push(Command::Sink(SinkCommand::Flush { name, rows }));
-        }
-        for (name, (epoch, content)) in &self.objects {
-            if *epoch == number {
-                let object = ObjectCommand { name: Arc::clone(name), content: content.clone() };
-                out.push(Command::Object(object));
-            }
-        }
-        self.counters.checkpoints += 1;
     }
 
     /// Acknowledges the epochs that are visible, in order, and ends phases that are over.
@@ -452,7 +387,8 @@ impl Coordinator {
         }
         let recovered =
             is_pruned && self.objects.is_empty() && !self.streams.iter().any(|it| it.abandoned);
-        if self.phase == Phase::Draining && self.epochs.is_empty() && recovered {
+        if self.phase == Phase::Draining && self.epochs.is_empty() && recovered && !self.commit(out)
+        {
             for name in self.lanes.stream_names() {
                 out.push(Command::Sink(SinkCommand::Finalize { name: Arc::clone(name) }));
             }

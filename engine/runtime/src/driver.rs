@@ -69,15 +69,18 @@ pub async fn drive(
     let mut commands = recovery;
     let mut ticks = interval(Duration::from_millis(TICK_MS));
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut source_ended = false;
+    // Asked once: a coordinator that lets a drain wait must not be asked for ever.
+    let (mut source_ended, mut drain_asked) = (false, false);
     carry_out(&mut commands, &connectors, &store).await?;
     while coordinator.phase() != Phase::Drained {
-        let draining = coordinator.phase() == Phase::Draining;
         let wants_messages = coordinator.wants_messages() && !source_ended;
         let input = tokio::select! {
             biased;
             Some(input) = connectors.inputs.recv() => input,
-            () = drain.cancelled(), if !draining => Input::Drain,
+            () = drain.cancelled(), if !drain_asked => {
+                drain_asked = true;
+                Input::Drain
+            }
             _ = ticks.tick() => {
                 counters.send_replace(coordinator.counters());
                 Input::Tick

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use bytes::Bytes;
 use proptest::prelude::*;
 use windtunnel_model::{AckId, EventBatch, EventTime, Message, Origin, ProcessingTime};
-use windtunnel_runtime::command::{Command, Input, SinkCommand};
+use windtunnel_runtime::command::{Command, Input, SinkCommand, Visibility};
 use windtunnel_runtime::coordinator::{Coordinator, CoordinatorConfig, Phase};
 use windtunnel_runtime::flow::source;
 use windtunnel_runtime::pipeline::{self, Pipeline};
@@ -35,6 +35,7 @@ fn config() -> CoordinatorConfig {
         shard: 0,
         checkpoint_interval_micros: 10,
         predict: true,
+        visibility: Visibility::ByEpoch,
         dedup: DedupConfig::default(),
         windows: WindowConfig {
             size_micros: 60_000_000,
@@ -74,6 +75,10 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
+    fn config(&self) -> CoordinatorConfig {
+        CoordinatorConfig { visibility: self.world.visibility, ..config() }
+    }
+
     fn choice(&mut self) -> u8 {
         self.choices.next().copied().unwrap_or(255)
     }
@@ -81,7 +86,7 @@ impl Run<'_> {
     /// Runs the engine until it has drained or crashed; true when it has drained.
     fn run_engine(&mut self) -> bool {
         let (mut coordinator, mut commands) =
-            Coordinator::start_with(config(), (self.pipeline)(), &self.world.log)
+            Coordinator::start_with(self.config(), (self.pipeline)(), &self.world.log)
                 .expect("the log is whole");
         coordinator = coordinator.archiving(&mut commands);
         let mut waiting: Vec<Command> = Vec::new();
@@ -264,6 +269,28 @@ fn run_in(
     run.carried_out
 }
 
+/// A world whose rows become visible when the job is drained.
+fn at_end() -> World {
+    let mut world = World::default();
+    world.visibility = Visibility::AtEnd;
+    world
+}
+
+/// Goal: a commit, and what leads to it, can be cut off anywhere. Method: every command in turn is the last,
+/// and what was committed is committed again.
+#[test]
+fn a_crash_before_any_single_command_commits_every_row_once() {
+    for choices in [&[][..], &[9, 33, 6, 12, 60, 3, 90, 45, 5, 15, 21, 66, 30, 4, 2, 1, 99, 18][..]]
+    {
+        for pipeline in PIPELINES {
+            let commands = run_in(at_end(), choices, None, pipeline);
+            for crash_at in 1..=commands {
+                run_in(at_end(), choices, Some(crash_at), pipeline);
+            }
+        }
+    }
+}
+
 #[test]
 fn a_calm_run_places_every_message_once() {
     for pipeline in PIPELINES {
@@ -291,9 +318,9 @@ proptest! {
     #[test]
     fn any_fate_places_every_message_once(
         choices in proptest::collection::vec(any::<u8>(), 0..400), pipeline in 0..PIPELINES.len(),
-        strict_from in proptest::option::of(1..40_usize),
+        strict_from in proptest::option::of(1..40_usize), is_at_end in any::<bool>(),
     ) {
-        let mut world = World::default();
+        let mut world = if is_at_end { at_end() } else { World::default() };
         world.strict_from = strict_from;
         run_in(world, &choices, None, PIPELINES[pipeline]);
     }

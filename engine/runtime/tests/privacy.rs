@@ -16,7 +16,7 @@ use prost::Message as _;
 use windtunnel_model::{AckId, EventTime, Message, Origin, ProcessingTime};
 use windtunnel_runtime::checkpoint::Record;
 use windtunnel_runtime::command::{
-    AppendError, ArchiveCommand, Command, Input, Rows, ScoreOutcome, SinkCommand,
+    AppendError, ArchiveCommand, Command, Input, Rows, ScoreOutcome, SinkCommand, Visibility,
 };
 use windtunnel_runtime::coordinator::{Coordinator, CoordinatorConfig, Phase};
 use windtunnel_stages::dedup::DedupConfig;
@@ -138,6 +138,7 @@ fn everything(privacy: Option<Arc<Privacy>>, payloads: Vec<Vec<u8>>) -> String {
         shard: 0,
         checkpoint_interval_micros: 10,
         predict: true,
+        visibility: Visibility::ByEpoch,
         dedup: DedupConfig::default(),
         windows: WindowConfig::default(),
     };
@@ -185,6 +186,9 @@ fn carry_out(command: Command, streams: &mut u64, out: &mut String) -> Option<In
         }
         Command::Sink(SinkCommand::Flush { name, rows }) => {
             Some(Input::Flushed { name, result: Ok(rows) })
+        }
+        Command::Sink(SinkCommand::Seal { .. } | SinkCommand::Commit { .. }) => {
+            unreachable!("rows become visible by epoch")
         }
         Command::Sink(SinkCommand::Finalize { .. }) | Command::Ack(_) => None,
         Command::Score(command) => {

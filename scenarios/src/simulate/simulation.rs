@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use windtunnel_model::EventBatch;
+use windtunnel_runtime::command::Visibility;
 use windtunnel_runtime::coordinator::CoordinatorConfig;
 use windtunnel_runtime::flow::Runs;
 use windtunnel_runtime::pipeline;
@@ -274,6 +275,7 @@ impl Simulation {
                     shard: 0,
                     checkpoint_interval_micros: interval,
                     predict: self.scenario.predict,
+                    visibility: Visibility::ByEpoch,
                     dedup,
                     windows,
                 },

@@ -16,6 +16,7 @@ use windtunnel_gcp::files::FilesConfig;
 use windtunnel_gcp::job::{self, JobConfig, JobError, Source};
 use windtunnel_gcp::world::{self, ReferenceNames};
 use windtunnel_model::schema::DATASET;
+use windtunnel_runtime::command::Visibility;
 use windtunnel_runtime::coordinator::CoordinatorConfig;
 use windtunnel_runtime::metrics::Counters;
 use windtunnel_stages::dedup::DedupConfig;
@@ -29,6 +30,7 @@ pub(crate) struct World {
     /// Where the checkpoints are instead of the folder.
     pub(crate) bucket: Option<String>,
     pub(crate) archives: bool,
+    pub(crate) visibility: Visibility,
 }
 
 impl World {
@@ -44,6 +46,7 @@ impl World {
             checkpoints: tempfile::tempdir().unwrap(),
             bucket: None,
             archives: false,
+            visibility: Visibility::ByEpoch,
         }
     }
 
@@ -126,6 +129,7 @@ impl World {
                 shard: 0,
                 checkpoint_interval_micros: 20_000,
                 predict: false,
+                visibility: self.visibility,
                 dedup: DedupConfig::default(),
                 windows: WindowConfig {
                     watermark_bound_micros: 100 * 365 * 86_400_000_000,

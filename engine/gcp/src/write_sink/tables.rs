@@ -10,26 +10,32 @@ use tokio::sync::mpsc;
 use tonic::{Code, Status};
 use windtunnel_model::schema::{DATASET, EVENTS_TABLE, WINDOWS_TABLE};
 use windtunnel_protos::bigquery::{CreateWriteStreamRequest, WriteStream, write_stream};
-use windtunnel_runtime::command::{FatalError, Input, StreamId, Table};
+use windtunnel_runtime::command::{FatalError, Input, StreamId, Table, Visibility};
 
 use super::{WriteSink, persist};
 use crate::destinations::TableSpec;
 use crate::named_rows::{NewColumns, RowEncoder};
 use crate::world::accept_existing_rest;
 
-/// Makes a BUFFERED stream of a table.
+/// Makes a stream of a table.
 #[tracing::instrument(name = "create_write_stream", skip_all)]
 pub(super) async fn open(
     sink: Arc<WriteSink>,
     stream: StreamId,
     table: Table,
+    visibility: Visibility,
     inputs: mpsc::Sender<Input>,
 ) {
-    let result = make(&sink, stream, &table).await;
+    let result = make(&sink, stream, &table, visibility).await;
     let _ended = inputs.send(Input::StreamOpened { stream, result }).await;
 }
 
-async fn make(sink: &WriteSink, stream: StreamId, table: &Table) -> Result<Arc<str>, FatalError> {
+async fn make(
+    sink: &WriteSink,
+    stream: StreamId,
+    table: &Table,
+    visibility: Visibility,
+) -> Result<Arc<str>, FatalError> {
     let name = match table {
         Table::Events => EVENTS_TABLE,
         Table::Windows => WINDOWS_TABLE,
@@ -43,11 +49,11 @@ async fn make(sink: &WriteSink, stream: StreamId, table: &Table) -> Result<Arc<s
     };
     let what = format!("CreateWriteStream of {parent}");
     let made = persist(&what, || async {
-        match create(sink, &parent).await {
+        match create(sink, &parent, visibility).await {
             Err(status) if status.code() == Code::NotFound => {
                 let Some(resource) = &spec.resource else { return Err(status) };
                 create_table(sink, resource.clone(), dataset, id).await?;
-                create(sink, &parent).await
+                create(sink, &parent, visibility).await
             }
             made => made,
         }
@@ -62,9 +68,16 @@ async fn make(sink: &WriteSink, stream: StreamId, table: &Table) -> Result<Arc<s
     Ok(made.name.into())
 }
 
-async fn create(sink: &WriteSink, parent: &str) -> Result<WriteStream, Status> {
-    let write_stream =
-        WriteStream { r#type: write_stream::Type::Buffered.into(), ..WriteStream::default() };
+async fn create(
+    sink: &WriteSink,
+    parent: &str,
+    visibility: Visibility,
+) -> Result<WriteStream, Status> {
+    let kind = match visibility {
+        Visibility::ByEpoch => write_stream::Type::Buffered,
+        Visibility::AtEnd => write_stream::Type::Pending,
+    };
+    let write_stream = WriteStream { r#type: kind.into(), ..WriteStream::default() };
     let request =
         CreateWriteStreamRequest { parent: parent.to_owned(), write_stream: Some(write_stream) };
     Ok(sink.client().await?.create_write_stream(request).await?.into_inner())

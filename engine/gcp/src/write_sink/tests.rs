@@ -10,7 +10,7 @@ use axum::Router;
 use axum::http::HeaderName;
 use tonic::Code;
 use windtunnel_model::EventBatch;
-use windtunnel_runtime::command::{Rows, Table};
+use windtunnel_runtime::command::{Rows, Table, Visibility};
 
 use crate::endpoints::{CredentialMode, Endpoints};
 
@@ -66,7 +66,11 @@ async fn quota_is_waited_for_and_a_missing_table_or_permission_ends_the_job() {
             _ => &[Code::ResourceExhausted, Code::Unavailable, Code::PermissionDenied],
         };
         let (sink, calls) = sink(statuses).await;
-        let open = SinkCommand::Open { stream: StreamId(1), table: Table::Events };
+        let open = SinkCommand::Open {
+            stream: StreamId(1),
+            table: Table::Events,
+            visibility: Visibility::ByEpoch,
+        };
         let Input::StreamOpened { result: Err(error), .. } = first_answer(sink, open).await else {
             panic!("the stream must not open")
         };

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use windtunnel_model::{AckId, EventTime, ProcessingTime, Reject, RejectReason};
 
 use super::archive::Archived;
-use crate::checkpoint::{ObjectRecord, Record};
+use crate::checkpoint::{ObjectRecord, Record, StreamRecord};
 
 /// How far an epoch is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -15,6 +15,8 @@ pub(super) enum State {
     Open,
     /// Takes no more messages; its scores and appends may still be under way.
     Closed,
+    /// Its PENDING streams are being sealed.
+    Sealing,
     /// Its checkpoint is being written.
     Saving,
     /// Its checkpoint is durable; flushes and objects may still be under way.
@@ -39,6 +41,10 @@ pub(super) struct Epoch {
     pub(super) archived: Archived,
     /// For the archive; empty where there is none.
     pub(super) rejects: Vec<Reject>,
+    /// PENDING streams that are not sealed yet, and how many rows they must hold.
+    pub(super) unsealed: Vec<(Arc<str>, u64)>,
+    /// Those that are.
+    pub(super) sealed: Vec<StreamRecord>,
     dead_letters: Vec<u8>,
     late: Vec<u8>,
 }
@@ -57,6 +63,8 @@ impl Epoch {
             targets: Vec::new(),
             archived: Archived::default(),
             rejects: Vec::new(),
+            unsealed: Vec::new(),
+            sealed: Vec::new(),
             dead_letters: Vec::new(),
             late: Vec::new(),
         }

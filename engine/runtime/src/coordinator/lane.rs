@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use windtunnel_model::ProcessingTime;
 
-use crate::command::{AppendId, Command, Rows, SinkCommand, StreamId, Table};
+use crate::command::{AppendId, Command, Rows, SinkCommand, StreamId, Table, Visibility};
 use crate::limits::{REOPEN_PAUSE_MICROS, REOPEN_PAUSE_MICROS_MAX};
 
 /// Hands out the numbers by which answers find their questions.
@@ -42,6 +42,7 @@ struct Append {
 #[derive(Debug)]
 pub(super) struct Lane {
     table: Table,
+    visibility: Visibility,
     stream: Option<Stream>,
     /// Appends that no checkpoint covers yet.
     appends: VecDeque<Append>,
@@ -59,8 +60,9 @@ pub(super) struct Lost {
 }
 
 impl Lane {
-    pub(super) fn new(table: Table) -> Self {
-        Self { table, stream: None, appends: VecDeque::new(), losses: 0, reopen_at: None }
+    pub(super) fn new(table: Table, visibility: Visibility) -> Self {
+        let appends = VecDeque::new();
+        Self { table, visibility, stream: None, appends, losses: 0, reopen_at: None }
     }
 
     pub(super) fn table(&self) -> &Table {
@@ -153,15 +155,21 @@ impl Lane {
         self.appends.iter().take_while(|append| append.epoch <= epoch).all(|append| append.done)
     }
 
-    /// Takes the appends up to an epoch out, and says where in the current stream they end.
+    /// Takes the appends up to an epoch out, and says where in the current stream they end. A stream that is
+    /// visible as a whole ends with its epoch.
     pub(super) fn seal(&mut self, epoch: u64) -> Option<(Arc<str>, u64)> {
         let mut end = None;
         while self.appends.front().is_some_and(|append| append.epoch <= epoch) {
             let append = self.appends.pop_front().expect("the front was just seen");
             end = Some(append.offset + append.rows.count());
         }
-        let name = self.stream.as_ref()?.name.as_ref()?;
-        Some((Arc::clone(name), end?))
+        let end = end?;
+        let name = Arc::clone(self.stream.as_ref()?.name.as_ref()?);
+        if self.visibility == Visibility::AtEnd {
+            debug_assert!(self.appends.is_empty(), "one epoch at a time");
+            self.stream = None;
+        }
+        Some((name, end))
     }
 
     /// The current stream's name, for the end of the job.
@@ -177,7 +185,8 @@ impl Lane {
             next_offset += append.rows.count();
         }
         self.stream = Some(Stream { id, name: None, next_offset });
-        out.push(Command::Sink(SinkCommand::Open { stream: id, table: self.table.clone() }));
+        let (table, visibility) = (self.table.clone(), self.visibility);
+        out.push(Command::Sink(SinkCommand::Open { stream: id, table, visibility }));
     }
 
     fn place_last(&mut self, out: &mut Vec<Command>) {

@@ -6,14 +6,19 @@ use std::sync::Arc;
 use windtunnel_model::ProcessingTime;
 
 use super::lane::{Ids, Lane, Lost};
-use crate::command::{AppendId, Command, Rows, StreamId, Table};
+use crate::command::{AppendId, Command, Rows, StreamId, Table, Visibility};
 use crate::limits::NAMED_TABLES_MAX;
 
 /// All lanes, in the order in which their tables came up. There are few: a search costs less than a map.
-#[derive(Debug, Default)]
-pub(super) struct Lanes(Vec<Lane>);
+#[derive(Debug)]
+pub(super) struct Lanes(Vec<Lane>, Visibility);
 
 impl Lanes {
+    /// None yet; their rows will be visible so.
+    pub(super) fn new(visibility: Visibility) -> Self {
+        Self(Vec::new(), visibility)
+    }
+
     /// Whether rows of a table can be taken: tables that were written to before always are.
     pub(super) fn has_room_for(&self, table: &Table) -> bool {
         self.0.len() < NAMED_TABLES_MAX || self.0.iter().any(|lane| lane.table() == table)
@@ -31,7 +36,7 @@ impl Lanes {
         let lane = match self.0.iter_mut().position(|lane| *lane.table() == table) {
             Some(place) => &mut self.0[place],
             None => {
-                self.0.push(Lane::new(table));
+                self.0.push(Lane::new(table, self.1));
                 self.0.last_mut().expect("a lane was just added")
             }
         };
@@ -103,7 +108,8 @@ mod tests {
 
     #[test]
     fn there_is_room_for_so_many_tables_and_for_those_that_are_there() {
-        let (mut lanes, mut ids, mut out) = (Lanes::default(), Ids::default(), Vec::new());
+        let (mut lanes, mut ids, mut out) =
+            (Lanes::new(Visibility::ByEpoch), Ids::default(), Vec::new());
         let table = |number: usize| Table::Named(format!("t{number}").into());
         for number in 0..NAMED_TABLES_MAX {
             assert!(lanes.has_room_for(&table(number)));

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use windtunnel_model::{AckId, Message, Origin};
 use windtunnel_runtime::command::{
-    AppendError, ArchiveCommand, Command, Input, Rows, ScoreOutcome, SinkCommand,
+    AppendError, ArchiveCommand, Command, Input, Rows, ScoreOutcome, SinkCommand, Visibility,
 };
 
 /// Ids of messages whose rows the table refuses.
@@ -37,6 +37,9 @@ pub(crate) struct World {
     appends: usize,
     /// The append from which on the table refuses more.
     pub(crate) strict_from: Option<usize>,
+    pub(crate) visibility: Visibility,
+    /// PENDING streams that checkpoints name.
+    pending: BTreeMap<Arc<str>, u64>,
 }
 
 impl World {
@@ -99,8 +102,9 @@ impl World {
     /// Carries a command out; the answer is what the engine would hear.
     pub(crate) fn carry_out(&mut self, command: Command, misfortune: u8) -> Option<Input> {
         match command {
-            Command::Sink(SinkCommand::Open { stream, table }) => {
+            Command::Sink(SinkCommand::Open { stream, table, visibility }) => {
                 let name: Arc<str> = format!("{table:?}-{}", self.streams.len()).into();
+                assert_eq!(visibility, self.visibility);
                 self.streams.insert(Arc::clone(&name), Stream::default());
                 Some(Input::StreamOpened { stream, result: Ok(name) })
             }
@@ -119,6 +123,22 @@ impl World {
             Command::Sink(SinkCommand::Finalize { name }) => {
                 self.streams.get_mut(&name).expect("a stream that was opened").finalized = true;
                 None
+            }
+            Command::Sink(SinkCommand::Seal { name }) => {
+                let stream = self.streams.get_mut(&name).expect("a stream that was opened");
+                stream.finalized = true;
+                let result = Ok(stream.rows.len() as u64);
+                Some(Input::Sealed { name, result })
+            }
+            Command::Sink(SinkCommand::Commit { names }) => {
+                for name in names {
+                    let stream = self.streams.get_mut(&name).expect("a stream that was opened");
+                    assert!(stream.finalized, "{name} is committed before it is sealed");
+                    let promised = self.pending.get(&name).copied();
+                    assert_eq!(promised, Some(stream.rows.len() as u64), "{name}: no checkpoint");
+                    stream.visible = stream.rows.len();
+                }
+                Some(Input::Committed { result: Ok(()) })
             }
             Command::Score(command) => {
                 let outcomes = command.batch.events.iter().map(|_| match misfortune {
@@ -144,6 +164,9 @@ impl World {
                 let record =
                     windtunnel_runtime::checkpoint::Record::decode(checkpoint.bytes.clone())
                         .unwrap();
+                for stream in record.pending {
+                    self.pending.insert(stream.name.into(), stream.rows);
+                }
                 for stream in record.streams {
                     self.checkpointed.insert(stream.name.into(), stream.rows);
                 }
@@ -154,7 +177,10 @@ impl World {
                 Some(Input::CheckpointSaved { epoch: checkpoint.epoch, result: Ok(()) })
             }
             Command::Ack(ids) => {
-                let rows: BTreeSet<_> = self.visible().into_iter().collect();
+                let mut rows: BTreeSet<_> = self.visible().into_iter().collect();
+                for name in self.pending.keys() {
+                    rows.extend(self.streams[name].rows.iter().cloned());
+                }
                 let letters: BTreeSet<_> = self.dead_letters().into_iter().collect();
                 for AckId(id) in ids {
                     let placed =

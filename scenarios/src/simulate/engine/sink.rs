@@ -9,7 +9,7 @@ use windtunnel_gcp::write_sink::{
     Append, Conversation, Settled, Verdict, flushed, judge, stream_lost,
 };
 use windtunnel_protos::bigquery::AppendRowsResponse;
-use windtunnel_runtime::command::{Input, Rows, SinkCommand, StreamId};
+use windtunnel_runtime::command::{FatalError, Input, Rows, SinkCommand, StreamId};
 
 use super::super::call::{Answer, CONNECTIONS_OF_A_PROCESS, Caller, Happening, Request, Token};
 use super::super::fault::{Effect, Loss};
@@ -56,7 +56,7 @@ impl Sink {
 
     pub(super) fn carry_out(&mut self, command: SinkCommand, net: &mut Net) -> Result<(), Loss> {
         match command {
-            SinkCommand::Open { stream, table } => {
+            SinkCommand::Open { stream, table, visibility: _ } => {
                 let old = self.planted.old_streams.get(&table);
                 if let Some(name) = old.filter(|_| self.planted.tamper.reuses_streams()) {
                     let opened = Input::StreamOpened { stream, result: Ok(Arc::clone(name)) };
@@ -80,6 +80,11 @@ impl Sink {
                 }
                 let request = Request::Finalize { name };
                 net.call(Effect::Finalize, self.caller(), request, Token::Nothing, 0).map(drop)
+            }
+            SinkCommand::Seal { .. } | SinkCommand::Commit { .. } => {
+                let message = "UNIMPLEMENTED: the simulation has streams, and no PENDING streams";
+                let error = FatalError { service: "BigQuery", message: message.to_owned() };
+                self.tell(Input::Committed { result: Err(error) }, net)
             }
         }
     }
