@@ -33,8 +33,8 @@ pub struct BatchArguments {
     /// instead of looking for files; those that match FILE where there is one
     #[arg(long, value_name = "SUBSCRIPTION")]
     notifications: Option<String>,
-    /// Show no row before everything is read, and then all of them at once. BigQuery keeps what waits for four
-    /// hours: not for longer runs
+    /// Show no row before the run ends, and then all of them at once; a run that ends early shows what it has
+    /// read. BigQuery keeps what waits for four hours: not for longer runs
     #[arg(long, conflicts_with_all = ["watch", "notifications"])]
     all_at_once: bool,
     #[command(flatten)]

@@ -30,7 +30,6 @@ use crate::target::reach;
 const CHECKPOINT_INTERVAL_MS: u32 = 200;
 /// Between checkpoints in a bucket: Cloud Storage takes one write a second to an object, and `HEAD` is one.
 const BUCKET_CHECKPOINT_INTERVAL_MS: u32 = 1_000;
-
 /// Between checkpoints that each need streams of their own: BigQuery makes 10,000 an hour.
 const STREAM_INTERVAL_MS: u32 = 5_000;
 
@@ -42,7 +41,7 @@ pub struct JobArguments {
     /// The folder of the checkpoints, or gs://BUCKET/PREFIX; a job goes on where they say
     #[arg(long, value_name = "FOLDER", default_value = ".windtunnel/checkpoints")]
     checkpoints: CheckpointPlace,
-    /// Milliseconds between checkpoints (200, and 1000 in a bucket)
+    /// Milliseconds between checkpoints (200, in a bucket 1000, with --all-at-once 5000)
     #[arg(long)]
     checkpoint_interval_ms: Option<u32>,
     /// Do not ask Vertex AI for scores

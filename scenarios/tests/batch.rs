@@ -61,7 +61,7 @@ async fn a_run_that_was_cut_off_goes_on() {
     goes_on(World::start().await).await;
 }
 
-/// Goal: rows that are to be seen all at once are seen by nobody before, each once, and a rerun adds nothing.
+/// Goal: rows that are committed at the end of each run are there once, whatever is cut off.
 /// Method: a run that is cut off in the middle and one that goes on, over PENDING streams.
 #[tokio::test]
 async fn rows_that_are_shown_all_at_once_are_there_once() {
@@ -320,14 +320,16 @@ async fn the_command_reads_files_and_a_rerun_adds_nothing() {
     let world = World::start().await;
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("a.jsonl"), events(0..500)).unwrap();
-    for (records, name, numbers) in
-        [(500, "b.jsonl", 500..500), (0, "b.jsonl", 500..500), (7, "c.jsonl", 500..507)]
-    {
+    for (records, name, numbers, flag) in [
+        (500, "b.jsonl", 500..500, "--all-at-once"),
+        (0, "b.jsonl", 500..500, "--all-at-once"),
+        (7, "c.jsonl", 500..507, "--archive"),
+    ] {
         if !numbers.is_empty() {
             std::fs::write(folder.path().join(name), events(numbers)).unwrap();
         }
         let output = tokio::process::Command::new(env!("CARGO_BIN_EXE_windtunnel"))
-            .args(["batch", "--target", "env", "--project", "files", "--no-predictions"])
+            .args(["batch", "--target", "env", "--project", "files", "--no-predictions", flag])
             .arg("--checkpoints")
             .arg(world.checkpoints.path())
             .arg(folder.path().join("*.jsonl"))

@@ -22,6 +22,7 @@ use windtunnel_runtime::command::{ArchiveCommand, FatalError, Input};
 
 use crate::checkpoints::is;
 use crate::limits::{ARCHIVE_EPOCHS_IN_FLIGHT, ARCHIVE_LISTS_IN_FLIGHT, BACKOFF, BACKOFF_MAX};
+use crate::objects::is_refused;
 use encode::File;
 
 /// What the raw bucket's files begin with: its `batch/` holds what people put there.
@@ -242,8 +243,7 @@ impl Archive {
                 over = self.generation_to_replace(&parent, name).await?;
                 continue;
             }
-            let code = error.http_status_code();
-            if code.is_some_and(|code| (400..500).contains(&code) && code != 429) {
+            if is_refused(&error) {
                 return Err(fatal(format!("cannot write gs://{bucket}/{name}: {error}")));
             }
             tracing::warn!(%error, "writing gs://{bucket}/{name} failed, again");

@@ -54,9 +54,7 @@ pub(crate) async fn write_object(
             .send_buffered()
             .await;
         let Err(error) = written else { return Ok(()) };
-        let is_refused =
-            error.http_status_code().is_some_and(|code| (400..500).contains(&code) && code != 429);
-        if is_refused {
+        if is_refused(&error) {
             let message = format!("cannot write gs://{bucket}/{}: {error}", command.name);
             return Err(FatalError { service: "Cloud Storage", message });
         }
@@ -64,4 +62,9 @@ pub(crate) async fn write_object(
         sleep(pause).await;
         pause = (pause * 2).min(BACKOFF_MAX);
     }
+}
+
+/// Whether a failure is the caller's, so that trying again is of no use.
+pub(crate) fn is_refused(error: &google_cloud_gax::error::Error) -> bool {
+    error.http_status_code().is_some_and(|code| (400..500).contains(&code) && code != 429)
 }

@@ -10,6 +10,7 @@ use google_cloud_storage::model::Bucket;
 use serde_json::{Value, json};
 use windtunnel_model::schema::{DATASET, EVENTS_TABLE, WINDOWS_TABLE, events_table, windows_table};
 
+use crate::checkpoints::is;
 use crate::endpoints::{ConnectError, Endpoints};
 
 /// The names of the reference pipeline in one project.
@@ -178,14 +179,8 @@ fn accept_existing<T>(
 ) -> Result<(), WorldError> {
     match made {
         Ok(_) => Ok(()),
-        Err(error) => {
-            let exists = error.status().is_some_and(|status| status.code == Code::AlreadyExists)
-                || error.http_status_code() == Some(409);
-            if exists {
-                return Ok(());
-            }
-            Err(WorldError::Create { what, reason: error.to_string() })
-        }
+        Err(error) if is(&error, 409, Code::AlreadyExists) => Ok(()),
+        Err(error) => Err(WorldError::Create { what, reason: error.to_string() }),
     }
 }
 

@@ -49,7 +49,7 @@ pub struct CoordinatorConfig {
     pub shard: u32,
     /// How long an epoch takes messages, in microseconds.
     pub checkpoint_interval_micros: i64,
-    /// Whether there is a model: events of which the pipeline wants a score are scored.
+    /// Whether events are scored.
     pub predict: bool,
     /// When rows become visible.
     pub visibility: Visibility,

@@ -6,6 +6,7 @@ pub const EPOCHS_IN_FLIGHT_MAX: usize = 4;
 
 /// Messages that close an epoch before its time: bounds a checkpoint's delta to about 1 MB.
 pub const EPOCH_MESSAGES_MAX: usize = 20_000;
+
 /// Messages in an epoch whose rows become visible at the end of the job: each epoch makes a stream, and
 /// BigQuery makes 10,000 an hour.
 pub const EPOCH_MESSAGES_MAX_AT_END: usize = 100_000;

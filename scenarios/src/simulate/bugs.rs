@@ -84,7 +84,7 @@ switches! {
     ignores_syncs NothingSynced,
     /// A process whose job was taken over goes on writing checkpoints.
     ignores_fences ZombieNotFenced,
-    /// The last event of a window is in none: an interval that is open on the wrong side.
+    /// Events in the last tenth of a window are in none: an interval that ends too early.
     misses_borders WindowMissesBorders,
     /// Windows stand before dedup: what is delivered twice counts twice.
     windows_before_dedup WindowsBeforeDedup,
